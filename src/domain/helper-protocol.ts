@@ -1,0 +1,168 @@
+// The closed list of what the unprivileged server may ask of the root helper, and the lines it answers.
+// One request (a JSON line) per helper process; the helper stops everything when its client hangs up.
+import { z } from 'zod'
+import type { FieldError } from './problem.ts'
+import { runSteps, type RunWarning, type TargetResult } from './run.ts'
+
+/** YunoHost's own rule for a name it creates or deletes, ASCII only on our side. */
+export const archiveNameSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,49}$/)
+  .refine((s) => !s.endsWith('.'))
+/** A file name found in the archives directory: foreign ones may be longer or odd, never a path. */
+export const storedNameSchema = z
+  .string()
+  .min(1)
+  .max(250)
+  .refine((s) => !/[/\0]/.test(s) && s !== '.' && s !== '..')
+const operation = z.uuid()
+const settings = z.record(z.string(), z.unknown())
+
+/** What an archive says about itself (`backup_info.json`), given by the caller. */
+export const archiveOrderSchema = z.object({
+  name: archiveNameSchema,
+  /** Epoch milliseconds. */
+  createdAt: z.number().int(),
+  timeZone: z.string(),
+  description: z.string(),
+  app: z.string(),
+  instance: z.object({ id: z.string(), name: z.string(), url: z.string() }),
+  job: z.object({ uid: z.string(), name: z.string() }),
+  backupmanagerVersion: z.string(),
+})
+/** Everything the helper must know to make one archive. */
+export type ArchiveOrder = z.infer<typeof archiveOrderSchema>
+
+/** Arguments of each verb, checked on both sides. Nothing else can be asked. */
+export const verbs = {
+  /** Free and total bytes of the archives' file system. */
+  disk: z.object({}),
+  /** Facts for forms: `apps`, `versions`, `admins`, `parts`. */
+  'yunohost.facts': z.object({ what: z.enum(['apps', 'versions', 'admins', 'parts']) }),
+  /** Looks at the settings with root's eyes: does the path exist, is the app installed? */
+  'source.check': z.object({ type: z.string(), settings }),
+  'source.estimate': z.object({ type: z.string(), settings, thorough: z.boolean() }),
+  'source.produce': z.object({ type: z.string(), settings, archive: archiveOrderSchema }),
+  /** A command that an admin wrote in the job's form, by `sh -c`. */
+  hook: z.object({ command: z.string().min(1).max(4096), env: z.record(z.string(), z.string()) }),
+  /** Size and times of every archive, without opening any. */
+  'catalogue.scan': z.object({}),
+  /** Sidecar and backup_info of some archives. */
+  'catalogue.read': z.object({ names: z.array(storedNameSchema).max(2000) }),
+  'archive.verify': z.object({ name: storedNameSchema }),
+  /** Through `yunohost backup delete` where YunoHost knows it, so that its hooks run. */
+  'archive.delete': z.object({ name: storedNameSchema }),
+  /** After a crash: ends what operations left running and removes their partial files. */
+  recover: z.object({
+    operations: z.array(z.object({ operation, archiveName: archiveNameSchema.nullable() })),
+  }),
+} as const
+export type Verb = keyof typeof verbs
+export type VerbArgs = { [V in Verb]: z.input<(typeof verbs)[V]> }
+
+/** What stands under a name in the archives directory; enough to see whether the cached row is still true. */
+export interface ScannedArchive {
+  readonly name: string
+  readonly file: string
+  readonly sizeBytes: number
+  /** `inode:size:mtime:ctime` of the tar and mtime of the sidecar; equal means nothing to read again. */
+  readonly fingerprint: string
+}
+export interface CatalogueScan {
+  readonly archives: readonly ScannedArchive[]
+  /** Tars without their sidecar: being written by YunoHost, or left by a crash. Never archives. */
+  readonly unfinished: readonly {
+    readonly file: string
+    readonly sizeBytes: number
+    readonly modifiedAt: number
+  }[]
+}
+export interface ReadArchive {
+  readonly name: string
+  readonly info: Readonly<Record<string, unknown>> | null
+  readonly backupInfo: Readonly<Record<string, unknown>> | null
+  /** Why the sidecar could not be read. */
+  readonly error: string | null
+}
+export interface VerifyResult {
+  readonly sha256: string
+  readonly sizeBytes: number
+  /** Members seen by walking the tar. */
+  readonly members: number
+  /** Empty when the walk came to the archive's proper end; else what is wrong, in English. */
+  readonly damage: string
+  /** backup_info.json says this about the bytes before it; null when the archive has none. */
+  readonly innerSha256: { readonly expected: string; readonly found: string } | null
+}
+export interface Estimate {
+  /** Bytes the archive will need; null when it cannot be told beforehand. */
+  readonly bytes: number | null
+  readonly files: number | null
+}
+export interface Produced {
+  readonly file: string
+  readonly sizeBytes: number
+  readonly sha256: string
+  readonly fingerprint: string
+  readonly targets: readonly TargetResult[]
+  /** At most 1,000; `warningCount` counts all. */
+  readonly warnings: readonly RunWarning[]
+  readonly warningCount: number
+  readonly exitCodes: Readonly<Record<string, number>>
+  readonly info: Readonly<Record<string, unknown>>
+  readonly backupInfo: Readonly<Record<string, unknown>>
+}
+export interface InstalledApp {
+  readonly id: string
+  readonly name: string
+  readonly description: string
+  readonly version: string
+}
+export interface YunohostFacts {
+  readonly apps?: readonly InstalledApp[]
+  /** YunoHost's version, null when the command is missing. */
+  readonly version?: string | null
+  readonly admins?: readonly string[]
+  readonly parts?: readonly string[]
+}
+/** Answers by verb. */
+export interface VerbResults {
+  disk: { readonly totalBytes: number; readonly freeBytes: number }
+  'yunohost.facts': YunohostFacts
+  'source.check': { readonly errors: readonly FieldError[] }
+  'source.estimate': Estimate
+  'source.produce': Produced
+  hook: { readonly exitCode: number }
+  'catalogue.scan': CatalogueScan
+  'catalogue.read': { readonly archives: readonly ReadArchive[] }
+  'archive.verify': VerifyResult
+  'archive.delete': { readonly removed: readonly string[] }
+  recover: { readonly killed: number; readonly removed: readonly string[] }
+}
+
+export const requestSchema = z.object({
+  protocol: z.literal(1),
+  operation,
+  verb: z.enum(Object.keys(verbs) as [Verb, ...Verb[]]),
+  args: z.unknown(),
+})
+export type HelperRequest = z.infer<typeof requestSchema>
+
+const facts = z.record(z.string(), z.union([z.string(), z.number()]))
+/** One line of the helper's answer. Exactly one `result` or `problem` ends it. */
+export const frameSchema = z.discriminatedUnion('t', [
+  z.object({ t: z.literal('log'), stream: z.enum(['out', 'err', 'info']), text: z.string() }),
+  z.object({ t: z.literal('step'), step: z.enum(runSteps) }),
+  z.object({ t: z.literal('progress'), done: z.number(), total: z.number().nullable() }),
+  z.object({ t: z.literal('result'), value: z.unknown() }),
+  z.object({
+    t: z.literal('problem'),
+    code: z.string(),
+    facts,
+    errors: z.array(z.object({ field: z.string(), code: z.string(), facts: facts.optional() })),
+    /** For the run's log; in English, redacted. */
+    detail: z.string(),
+  }),
+])
+export type HelperFrame = z.infer<typeof frameSchema>
+export type LogStream = 'out' | 'err' | 'info'

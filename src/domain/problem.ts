@@ -1,0 +1,137 @@
+// The one error class and the one list of error codes. Texts live in the dictionaries (`locales/`), by code.
+
+/** Values that fill the blanks of a message. Never a secret. */
+export type Facts = Readonly<Record<string, string | number | undefined>>
+
+/** `later`: the same call may work by itself later; `never`: somebody must change something first. */
+export type Retry = 'now' | 'later' | 'never'
+
+interface ProblemKind {
+  /** HTTP status of the answer. */
+  readonly status: number
+  readonly retry: Retry
+}
+
+/** Every failure a person or a retry loop can meet. Codes are stable: scripts and peers rely on them. */
+export const problems = {
+  validation_failed: { status: 422, retry: 'never' },
+  name_invalid: { status: 422, retry: 'never' },
+  job_not_found: { status: 404, retry: 'never' },
+  job_already_running: { status: 409, retry: 'later' },
+  run_not_found: { status: 404, retry: 'never' },
+  run_finished: { status: 409, retry: 'never' },
+  archive_not_found: { status: 404, retry: 'never' },
+  archive_exists: { status: 409, retry: 'never' },
+  archive_pinned: { status: 409, retry: 'never' },
+  archive_in_use: { status: 409, retry: 'later' },
+  archive_corrupted: { status: 409, retry: 'never' },
+  archive_last_good: { status: 409, retry: 'never' },
+  archive_truncated: { status: 500, retry: 'later' },
+  archives_dir_missing: { status: 503, retry: 'later' },
+  source_unknown: { status: 422, retry: 'never' },
+  source_missing: { status: 422, retry: 'later' },
+  source_unreadable: { status: 500, retry: 'later' },
+  tool_missing: { status: 503, retry: 'never' },
+  disk_full: { status: 507, retry: 'later' },
+  insufficient_storage: { status: 507, retry: 'later' },
+  yunohost_failed: { status: 502, retry: 'later' },
+  yunohost_busy: { status: 503, retry: 'later' },
+  nothing_backed_up: { status: 502, retry: 'later' },
+  hook_failed: { status: 502, retry: 'later' },
+  command_failed: { status: 502, retry: 'later' },
+  timed_out: { status: 504, retry: 'later' },
+  cancelled: { status: 499, retry: 'never' },
+  interrupted: { status: 500, retry: 'later' },
+  helper_refused: { status: 500, retry: 'never' },
+  helper_unavailable: { status: 503, retry: 'later' },
+  database_damaged: { status: 500, retry: 'never' },
+  database_newer: { status: 500, retry: 'never' },
+  instance_locked: { status: 503, retry: 'later' },
+  not_admin: { status: 403, retry: 'never' },
+  not_signed_in: { status: 401, retry: 'never' },
+  csrf_refused: { status: 403, retry: 'never' },
+  page_not_found: { status: 404, retry: 'never' },
+  internal: { status: 500, retry: 'later' },
+} as const satisfies Record<string, ProblemKind>
+
+export type ProblemCode = keyof typeof problems
+
+/** One wrong input. `field` is a path such as `config.source_path`; `code` names a text `field.<code>`. */
+export interface FieldError {
+  readonly field: string
+  readonly code: FieldErrorCode
+  readonly facts?: Facts
+}
+
+/** What can be wrong with one input. Texts: `field.<code>` in the dictionaries. */
+export const fieldErrorCodes = [
+  'required',
+  'unknown_value',
+  'not_text',
+  'not_number',
+  'out_of_range',
+  'too_long',
+  'control_characters',
+  'has_slash',
+  'name_taken',
+  'unknown_type',
+  'cron_invalid',
+  'cron_never',
+  'path_not_absolute',
+  'path_missing',
+  'path_not_directory',
+  'path_contains_archives',
+  'path_inside_archives',
+  'path_contains_data',
+  'path_inside_data',
+  'path_unreadable',
+  'exclude_invalid',
+  'excludes_everything',
+  'app_not_installed',
+  'part_unknown',
+  'policy_invalid',
+  'mode_invalid',
+  'json_invalid',
+  'unexpected',
+] as const
+export type FieldErrorCode = (typeof fieldErrorCodes)[number]
+
+/**
+ * A failure with a stable code. `facts` fill the blanks of its text, `cause` keeps the original error,
+ * `errors` name the wrong inputs of a `validation_failed`.
+ */
+export class Problem extends Error {
+  override readonly name = 'Problem'
+  readonly code: ProblemCode
+  readonly facts: Facts
+  readonly errors: readonly FieldError[]
+
+  constructor(
+    code: ProblemCode,
+    facts: Facts = {},
+    options: { cause?: unknown; errors?: readonly FieldError[] } = {},
+  ) {
+    super(describe(code, facts), options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.facts = facts
+    this.errors = options.errors ?? []
+  }
+}
+
+/** The `validation_failed` problem for a list of wrong inputs. */
+export function invalid(...errors: readonly FieldError[]): Problem {
+  return new Problem('validation_failed', { fields: errors.map((e) => e.field).join(', ') }, { errors })
+}
+
+/** True for a {@link Problem}, also one with the given code. */
+export function isProblem(error: unknown, code?: ProblemCode): error is Problem {
+  return error instanceof Problem && (code === undefined || error.code === code)
+}
+
+/** A short text for developers and logs; people read the dictionary's text instead. */
+function describe(code: string, facts: Facts): string {
+  const told = Object.entries(facts)
+    .filter(([, value]) => value !== undefined && value !== '')
+    .map(([key, value]) => `${key}=${value}`)
+  return told.length === 0 ? code : `${code} (${told.join(', ')})`
+}
