@@ -47,9 +47,10 @@ CREATE TABLE runs (
   cancel_requested  INTEGER NOT NULL DEFAULT 0 CHECK (cancel_requested IN (0, 1)),
   CHECK ((status IN ('queued', 'running')) = (finished_at IS NULL))
 ) STRICT;
-CREATE INDEX runs_of_job ON runs (job_id, id);
+-- The home page reads history and last outcome of every job from this index alone.
+CREATE INDEX runs_of_job ON runs (job_id, id, status);
 CREATE INDEX runs_of_job_by_status ON runs (job_id, status, finished_at);
-CREATE INDEX runs_open ON runs (status) WHERE status IN ('queued', 'running');
+CREATE INDEX runs_by_status ON runs (status);
 CREATE UNIQUE INDEX runs_one_open_per_job ON runs (job_id) WHERE status IN ('queued', 'running');
 
 CREATE TABLE archives (
@@ -70,12 +71,14 @@ CREATE TABLE archives (
   job_uid          TEXT,
   verified_at      INTEGER,
   deleting         INTEGER NOT NULL DEFAULT 0 CHECK (deleting IN (0, 1)),
+  missing_at       INTEGER, -- since when its file is gone; kept, because an unmounted disk looks like an emptied folder
   info_json        TEXT NOT NULL,
   backup_info_json TEXT
 ) STRICT;
-CREATE INDEX archives_by_time ON archives (created_at);
-CREATE INDEX archives_of_job ON archives (job_id, created_at);
-CREATE INDEX archives_by_app ON archives (app, created_at);
+CREATE INDEX archives_by_time ON archives (created_at, name);
+-- Counts and sums come from these indexes alone: the rows are large (both JSON documents).
+CREATE INDEX archives_of_job ON archives (job_id, created_at, size_bytes, state, deleting, missing_at);
+CREATE INDEX archives_by_app ON archives (app, type, instance_name, deleting, missing_at);
 
 -- Who is reading an archive; a lease, renewed while the work lasts, so that a crash frees it by itself.
 CREATE TABLE archive_holds (
@@ -103,7 +106,7 @@ CREATE TABLE activity (
   facts_json TEXT NOT NULL DEFAULT '{}'
 ) STRICT;
 CREATE INDEX activity_by_time ON activity (at);
-CREATE INDEX activity_of_job ON activity (job_id, at);
+CREATE INDEX activity_of_job ON activity (job_id, id);
 
 -- Federation (the specification's tables; filled by later versions).
 CREATE TABLE remote_instances (

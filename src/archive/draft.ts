@@ -1,0 +1,146 @@
+// An archive in the making: one hidden file that is hashed and walked while it grows, and becomes `NAME.tar` only when
+// it is whole and on the disk. Nothing that exists is ever replaced.
+import { createHash } from 'node:crypto'
+import { closeSync, constants, fchmodSync, fsync, ftruncateSync, openSync, writeSync } from 'node:fs'
+import { basename } from 'node:path'
+import { promisify } from 'node:util'
+import { Problem } from '../domain/problem.ts'
+import { errorCode, exists, publishExclusive, removeIfExists, writeFileAtomic } from '../sys/files.ts'
+import { fingerprintOf } from './fingerprint.ts'
+import { follow } from './follow.ts'
+import { archivePaths, backupInfoMember } from './format.ts'
+import { backupInfoBytes } from './backup-info.ts'
+import { tarEnd, tarFile } from './tar-header.ts'
+import { tarScanner, type TarMember } from './tar-scanner.ts'
+
+/** Only root needs it; an archive may hold what not every admin should read from a file browser. */
+const archiveMode = 0o640
+
+export interface Draft {
+  /** Give it to a program as its standard output: what it writes goes on where we stopped. */
+  readonly fd: number
+  /** Adds whole members of our own. */
+  write(members: Buffer): void
+  /** Hashes and walks what another program appends until `done` settles; rejects as it does. */
+  grow<T>(done: Promise<T>, onBytes?: (written: number) => void): Promise<T>
+  /** Bytes that are members so far; where tar's end blocks would begin. */
+  length(): number
+  /**
+   * Ends the tar: `describe` gets the SHA-256 of the members so far and gives backup_info.json. `archive_truncated`
+   * when what was appended is no proper tar. Everything is on the disk afterwards.
+   */
+  seal(describe: (sha256: string, bytes: number) => Readonly<Record<string, unknown>>): Promise<Sealed>
+  /** Gives the sidecar, then the tar their final names. `archive_exists` when somebody was faster. */
+  publish(sidecar: Buffer): Promise<{ file: string; fingerprint: string }>
+  /** Closes, and removes all of it unless it was published. Call it always. */
+  discard(): Promise<void>
+}
+
+export interface Sealed {
+  readonly sha256: string
+  readonly sizeBytes: number
+  readonly backupInfo: Readonly<Record<string, unknown>>
+}
+
+/** `archive_exists` when the name is taken by any file, even a broken link or another operation's file in progress. */
+export async function openDraft(
+  archivesDir: string,
+  name: string,
+  onMember?: (member: TarMember) => void,
+): Promise<Draft> {
+  const paths = archivePaths(archivesDir, name)
+  for (const path of [paths.tar, paths.gzip, paths.sidecar]) if (await exists(path)) throw taken(name)
+  const fd = create(paths.partial, name)
+  const hash = createHash('sha256')
+  const scanner = tarScanner(onMember)
+  /** Bytes seen by the scanner, and how many of them are members. */
+  let seen = 0
+  let length = 0
+  let open = true
+  let published = false
+  const own: string[] = []
+
+  const take = (chunk: Buffer): void => {
+    const members = scanner.push(chunk)
+    seen += chunk.length
+    length += members
+    hash.update(members === chunk.length ? chunk : chunk.subarray(0, members))
+  }
+  const close = (): void => {
+    if (open) closeSync(fd)
+    open = false
+  }
+
+  return {
+    fd,
+    length: () => length,
+    write: (members) => {
+      writeAll(fd, members)
+      take(members)
+    },
+    grow: (done, onBytes) => follow(fd, { from: seen, done, onChunk: take, ...(onBytes && { onBytes }) }),
+    seal: async (describe) => {
+      const { damage, payloadEnd } = scanner.end()
+      // Our own members alone have no end blocks yet; after tar has run, nothing but a proper end will do.
+      if (damage !== '' && !(payloadEnd === null && length === seen && damage.startsWith('end of archive missing'))) {
+        throw new Problem('archive_truncated', { archive: name, detail: damage })
+      }
+      const backupInfo = describe(hash.copy().digest('hex'), length)
+      const last = tarFile(backupInfoMember, backupInfoBytes(backupInfo), mtimeOf(backupInfo))
+      const ending = Buffer.concat([last, tarEnd(length + last.length)])
+      ftruncateSync(fd, length)
+      writeAll(fd, ending, length)
+      hash.update(ending)
+      await promisify(fsync)(fd)
+      return { sha256: hash.digest('hex'), sizeBytes: length + ending.length, backupInfo }
+    },
+    publish: async (sidecar) => {
+      close()
+      try {
+        await writeFileAtomic(paths.sidecar, sidecar, { mode: archiveMode, exclusive: true })
+        own.push(paths.sidecar)
+        if (await exists(paths.gzip)) throw taken(name)
+        await publishExclusive(paths.partial, paths.tar)
+      } catch (error) {
+        throw errorCode(error) === 'EEXIST' ? taken(name, error) : error
+      }
+      published = true
+      const file = basename(paths.tar)
+      return { file, fingerprint: await fingerprintOf(archivesDir, file) }
+    },
+    discard: async () => {
+      close()
+      if (published) return
+      for (const path of [...own, paths.partial]) await removeIfExists(path)
+    },
+  }
+}
+
+function create(partial: string, name: string): number {
+  try {
+    const fd = openSync(partial, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, archiveMode)
+    fchmodSync(fd, archiveMode)
+    return fd
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') throw taken(name, error)
+    if (errorCode(error) === 'ENOENT') throw new Problem('archives_dir_missing', {}, { cause: error })
+    throw error
+  }
+}
+
+function writeAll(fd: number, data: Buffer, position: number | null = null): void {
+  let written = 0
+  while (written < data.length) {
+    const at = position === null ? null : position + written
+    written += writeSync(fd, data, written, data.length - written, at)
+  }
+}
+
+function mtimeOf(backupInfo: Readonly<Record<string, unknown>>): number {
+  const at = Date.parse(String(backupInfo['created_at']))
+  return Number.isFinite(at) ? Math.floor(at / 1000) : 0
+}
+
+function taken(name: string, cause?: unknown): Problem {
+  return new Problem('archive_exists', { archive: name }, cause === undefined ? {} : { cause })
+}

@@ -1,0 +1,65 @@
+// The archive format of product.md §4: names of files and members, and the order of members in a tar that we write:
+//   info.json · backup.csv · (restore hook) · directories and payload below the part's folder · backup_info.json · end.
+// The embedded restore hook (`hooks/restore/<hook>`, yunohost-backup-format.md §3) belongs right after backup.csv: it is
+// one more member in the list that a source gives to `openDraft().write`, made by a module beside this one.
+import { join } from 'node:path'
+
+export const infoMember = 'info.json'
+export const csvMember = 'backup.csv'
+/** Always the last member, so that it can be found from the end of the file and can vouch for all before it. */
+export const backupInfoMember = 'backup_info.json'
+
+export const blockSize = 512
+/** Tars are padded to whole records, as YunoHost's own are. */
+export const recordSize = 10_240
+/** Keeps `backup_info.json` within what a reader fetches from the end of a tar. */
+export const backupInfoMaxBytes = 48 * 1024
+
+/** A kind of payload, as YunoHost sees it: `part` with `_` for `/` is the folder that it extracts for that part. */
+export interface Part {
+  readonly part: string
+  /** Base name of the backup hook and of the restore hook: they must be equal. */
+  readonly hook: string
+  /** Folder of the payload in the tar, without a slash at its end. */
+  readonly folder: string
+}
+
+export const customPart: Part = { part: 'data_custom', hook: '95-data_custom', folder: 'data/custom' }
+
+/** The files of one archive, as paths. */
+export interface ArchivePaths {
+  readonly tar: string
+  readonly gzip: string
+  readonly sidecar: string
+  readonly backupInfo: string
+  /** The tar while it is being written. YunoHost and retention see neither this nor {@link ArchivePaths.list}. */
+  readonly partial: string
+  /** Names of the files that go into the tar, separated by NUL. */
+  readonly list: string
+}
+
+/** Where the files of the archive `name` stand. */
+export function archivePaths(archivesDir: string, name: string): ArchivePaths {
+  return {
+    tar: join(archivesDir, `${name}.tar`),
+    gzip: join(archivesDir, `${name}.tar.gz`),
+    sidecar: join(archivesDir, `${name}.info.json`),
+    backupInfo: join(archivesDir, `${name}.backup_info.json`),
+    partial: join(archivesDir, `.${name}.tar.partial`),
+    list: join(archivesDir, `.${name}.list.partial`),
+  }
+}
+
+const partialFile = /^\.(.+?)\.(?:tar|list|(?:backup_)?info\.json\.[0-9a-f]{12})\.partial$/s
+
+/** The archive that a file in progress belongs to, null for any other file. */
+export function archiveOfPartial(file: string): string | null {
+  return partialFile.exec(file)?.[1] ?? null
+}
+
+/** `NAME` of `NAME.tar` or `NAME.tar.gz`; null for hidden files and everything else. */
+export function archiveOfTar(file: string): string | null {
+  if (file.startsWith('.')) return null
+  const end = file.endsWith('.tar') ? 4 : file.endsWith('.tar.gz') ? 7 : 0
+  return end === 0 || file.length === end ? null : file.slice(0, -end)
+}

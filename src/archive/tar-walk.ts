@@ -1,0 +1,59 @@
+// Walks a tar that is read from a file: as it is, or through gunzip.
+import { createGunzip } from 'node:zlib'
+import { errorCode } from '../sys/files.ts'
+import { tarScanner } from './tar-scanner.ts'
+
+export interface TarWalk {
+  /** The chunk may be used again once this has come back. */
+  push(chunk: Buffer): Promise<void> | void
+  end(): Promise<{ readonly members: number; readonly damage: string }>
+}
+
+/** An uncompressed tar. */
+export function plainWalk(): TarWalk {
+  const scanner = tarScanner()
+  return {
+    push: (chunk) => void scanner.push(chunk),
+    end: () => Promise.resolve(scanner.end()),
+  }
+}
+
+/** A compressed one. gzip's checksum comes at the very end; YunoHost itself never looks at it. */
+export function gunzipWalk(): TarWalk {
+  const scanner = tarScanner()
+  const gunzip = createGunzip({ chunkSize: 256 * 1024 })
+  let failure = ''
+  let complete = false
+  // Node forgets to call a write back when the stream fails or ends in the middle of what was written.
+  let release = (): void => undefined
+  const over = new Promise<void>((resolve) => {
+    gunzip.on('data', (chunk: Buffer) => void scanner.push(chunk))
+    gunzip.on('error', (error) => (failure ||= `gzip: ${errorCode(error) ?? error.message}`))
+    for (const event of ['end', 'close']) {
+      gunzip.once(event, () => {
+        if (!complete) failure ||= 'data behind the gzip stream'
+        release()
+        resolve()
+      })
+    }
+  })
+  return {
+    push: (chunk) => {
+      if (failure !== '') return
+      return new Promise((resolve) => {
+        release = resolve
+        gunzip.write(chunk, () => resolve())
+      })
+    },
+    end: async () => {
+      if (failure === '') {
+        complete = true
+        gunzip.end()
+        await over
+      }
+      gunzip.destroy()
+      const { members, damage } = scanner.end()
+      return { members, damage: failure === '' ? damage : failure }
+    },
+  }
+}

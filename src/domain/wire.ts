@@ -1,0 +1,89 @@
+// How jobs, runs and archives look outside this program: the JSON of the command line and of the API (api.md).
+import type { Archive } from './archive.ts'
+import { localIso } from './iso-time.ts'
+import type { Job } from './job.ts'
+import { formatPolicy } from './policy-text.ts'
+import type { Run } from './run.ts'
+
+/** ISO 8601 with the zone's offset; null stays null. */
+export function time(ms: number | null, timeZone: string): string | null {
+  return ms === null ? null : localIso(ms, timeZone)
+}
+
+/** The number that the `retention_value` column and API field carry. */
+export function retentionValue(job: Pick<Job, 'retention'>): number {
+  const policy = job.retention
+  if (policy.mode === 'count') return policy.count
+  return policy.mode === 'daily' ? policy.days : policy.daily
+}
+
+/** A job with its settings (which hold no secret in clear). */
+export function jobToWire(job: Job, timeZone: string) {
+  return {
+    id: job.id,
+    uid: job.uid,
+    name: job.name,
+    type: job.type,
+    config: job.config,
+    enabled: job.enabled,
+    core_only: job.coreOnly,
+    cron_expr: job.cronExpr,
+    retention: formatPolicy(job.retention),
+    retention_mode: job.retention.mode,
+    retention_value: retentionValue(job),
+    retention_config: job.retention,
+    retention_hold: job.retentionHold,
+    hooks: {
+      pre_backup: job.hooks.preBackup ?? null,
+      post_backup: job.hooks.postBackup ?? null,
+      timeout_s: job.hooks.timeoutS,
+    },
+    timeout_s: job.timeoutS,
+    next_run_at: time(job.nextRunAt, timeZone),
+    created_at: time(job.createdAt, timeZone),
+    updated_at: time(job.updatedAt, timeZone),
+  }
+}
+
+export function runToWire(run: Run, timeZone: string) {
+  return {
+    id: run.id,
+    job_id: run.jobId,
+    status: run.status,
+    trigger: run.trigger,
+    actor: run.actor,
+    queued_at: time(run.queuedAt, timeZone),
+    started_at: time(run.startedAt, timeZone),
+    finished_at: time(run.finishedAt, timeZone),
+    duration_s:
+      run.startedAt !== null && run.finishedAt !== null ? (run.finishedAt - run.startedAt) / 1000 : null,
+    archive_name: run.archiveName,
+    size_bytes: run.sizeBytes,
+    step: run.step,
+    progress: run.progressDone === null ? null : { done: run.progressDone, total: run.progressTotal },
+    error: run.errorCode === null ? null : { code: run.errorCode, facts: run.errorFacts },
+    targets: run.targets,
+    warnings: run.warnings,
+    warning_count: run.warningCount,
+    exit_codes: run.exitCodes,
+  }
+}
+
+export function archiveToWire(archive: Archive, timeZone: string) {
+  return {
+    name: archive.name,
+    file: archive.file,
+    type: archive.type,
+    app: archive.app,
+    instance_name: archive.instanceName,
+    created_at: time(archive.createdAt, timeZone),
+    size_bytes: archive.sizeBytes,
+    sha256: archive.sha256,
+    state: archive.state,
+    state_detail: archive.stateDetail,
+    origin: archive.origin,
+    pinned: archive.pinned,
+    job_id: archive.jobId,
+    verified_at: time(archive.verifiedAt, timeZone),
+  }
+}

@@ -1,0 +1,219 @@
+// Puts the use cases together behind the `Engine` interface, and starts and stops what runs by itself.
+import { randomUUID } from 'node:crypto'
+import { Problem } from '../domain/problem.ts'
+import { isTerminal } from '../domain/run-state.ts'
+import { localIso } from '../domain/iso-time.ts'
+import { addActivity } from '../store/activity.ts'
+import { getArchive, setPinned } from '../store/archives.ts'
+import { getRun, finishRun, insertRun, requestCancel } from '../store/runs.ts'
+import { getSettings, putSettings } from '../store/settings.ts'
+import { rescan } from './catalogue.ts'
+import type { EngineDeps } from './deps.ts'
+import type { Actor, DiskState, Engine } from './engine.ts'
+import { createRunEvents } from './events.ts'
+import { startHousekeeping, type Housekeeping } from './housekeeping.ts'
+import { changeJob, checkJob, createJob, enableJob, mustExist, releaseRetention, removeJob } from './jobs.ts'
+import { createMachine } from './machine.ts'
+import { applyRetention, deleteArchive, previewRetention } from './prune.ts'
+import { createQueue, nothing, waitForRun } from './queue.ts'
+import { recover } from './recover.ts'
+import { createScheduler, type Scheduler } from './scheduler.ts'
+import { verifyArchive } from './verify.ts'
+
+/** How often another process's writes are looked for. */
+const WATCH_MS = 250
+
+export interface EngineControl extends Engine {
+  /**
+   * Recovers, then executes queued runs (`only`: just this one); with `schedule` also ticks and keeps house.
+   * Needs the instance lock.
+   * Resolves when recovery is done; the first catalogue scan goes on behind it.
+   */
+  start(options: { readonly schedule: boolean; readonly only?: number }): Promise<void>
+  /** Stops scheduling, interrupts runs and waits for their end. */
+  stop(): Promise<void>
+  /** Resolves when nothing is running or about to. */
+  idle(): Promise<void>
+}
+
+export async function createEngine(deps: EngineDeps): Promise<EngineControl> {
+  const events = createRunEvents()
+  const queue = createQueue(deps, events, () =>
+    localIso(deps.clock.now(), deps.timeZone, { milliseconds: true }),
+  )
+  const machine = createMachine(deps)
+  const verifying = new Map<string, number>()
+  let settings = await getSettings(deps.db)
+  let scheduler: Scheduler | null = null
+  let house: Housekeeping | null = null
+  let watcher: NodeJS.Timeout | undefined
+  let running = false
+
+  const wake = () => {
+    scheduler?.wake()
+    if (running) queue.pump().catch((error: unknown) => deps.log.error({ error }, 'the run queue failed'))
+  }
+  const afterwards = async <R>(work: Promise<R>): Promise<R> => {
+    const result = await work
+    wake()
+    return result
+  }
+
+  return {
+    checkJob: async (input, editing) => (await checkJob(deps, input, editing)).errors,
+    createJob: (input, actor) => afterwards(createJob(deps, input, actor)),
+    updateJob: (id, input, actor) => afterwards(changeJob(deps, id, input, actor)),
+    removeJob: (id, actor) => afterwards(removeJob(deps, id, actor)),
+    setJobEnabled: (id, enabled, actor) => afterwards(enableJob(deps, id, enabled, actor)),
+    releaseRetention: (id, actor) => releaseRetention(deps, id, actor),
+
+    async startRun(jobId, trigger, actor) {
+      const job = await mustExist(deps, jobId)
+      const now = deps.clock.now()
+      const run = await deps.db.transaction().execute(async (trx) => {
+        const added = await insertRun(trx, {
+          jobId,
+          trigger,
+          actor,
+          operation: randomUUID(),
+          queuedAt: now,
+          notBefore: now,
+        })
+        if (!added) throw new Problem('job_already_running', { job: job.name })
+        await addActivity(trx, { at: now, actor, action: 'run.start', subject: job.name, jobId })
+        return added
+      })
+      wake()
+      return run
+    },
+
+    async cancelRun(runId, actor) {
+      const run = await requestCancel(deps.db, runId)
+      if (!run) {
+        if (await getRun(deps.db, runId)) throw new Problem('run_finished', { id: runId })
+        throw new Problem('run_not_found', { id: runId })
+      }
+      await addActivity(deps.db, {
+        at: deps.clock.now(),
+        actor,
+        action: 'run.cancel',
+        subject: String(runId),
+        jobId: run.jobId,
+      })
+      // A run that nobody has claimed is ended here; the claim looks at the same row, so only one of both wins.
+      const ended =
+        run.status === 'queued'
+          ? await finishRun(deps.db, runId, {
+              ...nothing,
+              status: 'cancelled',
+              finishedAt: deps.clock.now(),
+              errorCode: 'cancelled',
+              errorFacts: {},
+              onlyFrom: 'queued',
+            })
+          : null
+      events.changed(runId)
+      wake()
+      return ended ?? run
+    },
+
+    async waitForRun(runId, signal) {
+      const run = await waitForRun(deps, runId, signal)
+      if (!isTerminal(run.status)) throw new Problem('internal', { detail: 'run without an end' })
+      return run
+    },
+
+    previewRetention: async (jobId, policy) => previewRetention(deps, await mustExist(deps, jobId), policy),
+
+    async applyRetention(jobId, actor) {
+      const job = await mustExist(deps, jobId)
+      return applyRetention(deps, job, actor, (text) => deps.log.info({ job: job.name }, text))
+    },
+
+    rescan: () => rescan(deps),
+
+    async verifyArchive(name, actor, signal) {
+      verifying.set(name, (verifying.get(name) ?? 0) + 1)
+      try {
+        return await verifyArchive(deps, name, actor, signal)
+      } finally {
+        const left = (verifying.get(name) ?? 1) - 1
+        if (left > 0) verifying.set(name, left)
+        else verifying.delete(name)
+      }
+    },
+    verifying: () => [...verifying.keys()],
+
+    async setPinned(name, pinned, actor) {
+      return deps.db.transaction().execute(async (trx) => {
+        await setPinned(trx, name, pinned)
+        const archive = await getArchive(trx, name)
+        if (!archive) throw new Problem('archive_not_found', { archive: name })
+        await addActivity(trx, {
+          at: deps.clock.now(),
+          actor,
+          action: pinned ? 'archive.pin' : 'archive.unpin',
+          subject: name,
+          jobId: archive.jobId,
+        })
+        return archive
+      })
+    },
+
+    async deleteArchive(name, actor) {
+      const archive = await getArchive(deps.db, name)
+      await deleteArchive(deps, name, actor, { reason: 'by hand', jobId: archive?.jobId ?? null })
+    },
+
+    offers: () => machine.offers(),
+    disk: (): Promise<DiskState> => machine.disk(),
+    yunohostVersion: () => machine.yunohostVersion(),
+    settings: () => settings,
+
+    async updateSettings(change, actor: Actor) {
+      settings = await putSettings(deps.db, change, deps.clock.now())
+      await addActivity(deps.db, {
+        at: deps.clock.now(),
+        actor,
+        action: 'settings.update',
+        subject: Object.keys(change).join(', '),
+        jobId: null,
+      })
+      wake()
+      return settings
+    },
+
+    watchRun: (runId, changed) => events.watch(runId, changed),
+
+    async start({ schedule, only }) {
+      await recover(deps)
+      queue.open(only)
+      running = true
+      let seen = deps.dataVersion()
+      watcher = setInterval(() => {
+        const version = deps.dataVersion()
+        if (version === seen) return
+        seen = version
+        wake()
+      }, WATCH_MS)
+      if (schedule) {
+        scheduler = createScheduler(deps, wake)
+        house = startHousekeeping(deps)
+        rescan(deps).catch((error: unknown) =>
+          deps.log.error({ error }, 'the first scan of the archives failed'),
+        )
+      }
+      wake()
+    },
+
+    async stop() {
+      clearInterval(watcher)
+      await scheduler?.close()
+      await house?.close()
+      running = false
+      await queue.close()
+    },
+
+    idle: () => queue.idle(),
+  }
+}

@@ -1,0 +1,21 @@
+// What the engine is given. Nothing here is read from the environment or from a global.
+import type { Kysely } from 'kysely'
+import type { Logger } from 'pino'
+import type { AnySource } from '../sources/source.ts'
+import type { Schema } from '../store/schema.ts'
+import type { Clock } from '../sys/clock.ts'
+import type { Helper } from '../sys/helper-client.ts'
+
+export interface EngineDeps {
+  readonly db: Kysely<Schema>
+  /** Changes when another process (the command line, say) has written to the database. */
+  dataVersion(): number
+  readonly helper: Helper
+  readonly sources: readonly AnySource[]
+  readonly clock: Clock
+  readonly log: Logger
+  readonly version: string
+  readonly dataDir: string
+  readonly timeZone: string
+  readonly instance: { readonly id: string; readonly name: string; readonly url: string }
+}

@@ -1,0 +1,152 @@
+// Creating and changing jobs: check everything, then write once, then tell the activity log.
+import { randomUUID } from 'node:crypto'
+import type { Job, JobInput } from '../domain/job.ts'
+import { invalid, Problem, type FieldError } from '../domain/problem.ts'
+import { parseCron } from '../domain/schedule.ts'
+import { addActivity } from '../store/activity.ts'
+import {
+  deleteJob,
+  findJob,
+  getJob,
+  insertJob,
+  setNextRun,
+  setRetentionHold,
+  updateJob,
+} from '../store/jobs.ts'
+import { openRuns } from '../store/runs.ts'
+import type { EngineDeps } from './deps.ts'
+import type { Actor } from './engine.ts'
+import { checkJobInput, type CheckedInput } from './job-input.ts'
+
+/** Wrong fields, first by reading the input alone, then (when that is fine) by looking at the machine. */
+export async function checkJob(
+  deps: EngineDeps,
+  input: JobInput,
+  editing?: number,
+): Promise<{ readonly checked: CheckedInput; readonly errors: readonly FieldError[] }> {
+  const checked = checkJobInput(input, deps.sources, deps.timeZone)
+  const errors: FieldError[] = checked.ok ? [] : [...checked.errors]
+  const namesake = await findByName(deps, input.name.trim())
+  if (namesake && namesake.id !== editing) errors.push({ field: 'name', code: 'name_taken' })
+  if (checked.ok) {
+    const seen = await deps.helper.call('source.check', { type: input.type, settings: checked.job.config })
+    errors.push(...seen.errors)
+  }
+  return { checked, errors }
+}
+
+/** The new job. Rejects with `validation_failed`; nothing is written then. */
+export async function createJob(deps: EngineDeps, input: JobInput, actor: Actor): Promise<Job> {
+  const fields = await accepted(deps, input)
+  const now = deps.clock.now()
+  return deps.db.transaction().execute(async (trx) => {
+    const job = await insertJob(trx, {
+      ...fields,
+      uid: randomUUID(),
+      createdAt: now,
+      updatedAt: now,
+      nextRunAt: nextRun(deps, fields.enabled, fields.cronExpr),
+      retentionHold: null,
+    })
+    await addActivity(trx, { at: now, actor, action: 'job.create', subject: job.name, jobId: job.id })
+    return job
+  })
+}
+
+/** The changed job; its next run is computed anew. */
+export async function changeJob(deps: EngineDeps, id: number, input: JobInput, actor: Actor): Promise<Job> {
+  await mustExist(deps, id)
+  const fields = await accepted(deps, input, id)
+  const now = deps.clock.now()
+  return deps.db.transaction().execute(async (trx) => {
+    const job = await updateJob(trx, id, {
+      ...fields,
+      updatedAt: now,
+      nextRunAt: nextRun(deps, fields.enabled, fields.cronExpr),
+    })
+    if (!job) throw new Problem('job_not_found', { id })
+    await addActivity(trx, { at: now, actor, action: 'job.update', subject: job.name, jobId: id })
+    return job
+  })
+}
+
+/** Removes the job and its history; refused while it has an open run. Its archives stay. */
+export async function removeJob(deps: EngineDeps, id: number, actor: Actor): Promise<void> {
+  const job = await mustExist(deps, id)
+  await deps.db.transaction().execute(async (trx) => {
+    if ((await openRuns(trx)).some((run) => run.jobId === id)) {
+      throw new Problem('job_already_running', { job: job.name })
+    }
+    await deleteJob(trx, id)
+    await addActivity(trx, {
+      at: deps.clock.now(),
+      actor,
+      action: 'job.delete',
+      subject: job.name,
+      jobId: id,
+    })
+  })
+}
+
+/** Turning a job on computes its next run from now: what it missed while off is not caught up. */
+export async function enableJob(deps: EngineDeps, id: number, enabled: boolean, actor: Actor): Promise<Job> {
+  const job = await mustExist(deps, id)
+  const now = deps.clock.now()
+  return deps.db.transaction().execute(async (trx) => {
+    const changed = await updateJob(trx, id, { enabled, updatedAt: now })
+    await setNextRun(trx, id, nextRun(deps, enabled, job.cronExpr))
+    await addActivity(trx, {
+      at: now,
+      actor,
+      action: enabled ? 'job.enable' : 'job.disable',
+      subject: job.name,
+      jobId: id,
+    })
+    if (!changed) throw new Problem('job_not_found', { id })
+    return mustGet(await getJob(trx, id), id)
+  })
+}
+
+/** Lets retention remove again after an anomaly. */
+export async function releaseRetention(deps: EngineDeps, id: number, actor: Actor): Promise<Job> {
+  const job = await mustExist(deps, id)
+  return deps.db.transaction().execute(async (trx) => {
+    await setRetentionHold(trx, id, null)
+    await addActivity(trx, {
+      at: deps.clock.now(),
+      actor,
+      action: 'retention.release',
+      subject: job.name,
+      jobId: id,
+    })
+    return mustGet(await getJob(trx, id), id)
+  })
+}
+
+/** The job, or `job_not_found`. */
+export async function mustExist(deps: EngineDeps, id: number): Promise<Job> {
+  return mustGet(await getJob(deps.db, id), id)
+}
+
+function mustGet(job: Job | null, id: number): Job {
+  if (!job) throw new Problem('job_not_found', { id })
+  return job
+}
+
+async function accepted(deps: EngineDeps, input: JobInput, editing?: number) {
+  const { checked, errors } = await checkJob(deps, input, editing)
+  if (errors.length > 0 || !checked.ok) throw invalid(...errors)
+  const { source, ...fields } = checked.job
+  return { ...fields, type: source.id }
+}
+
+function nextRun(deps: EngineDeps, enabled: boolean, cronExpr: string): number | null {
+  const cron = parseCron(cronExpr, deps.timeZone)
+  return enabled && cron.ok ? cron.schedule.next(deps.clock.now()) : null
+}
+
+/** A name made of digits must not be taken for an id here. */
+async function findByName(deps: EngineDeps, name: string): Promise<Job | null> {
+  const found = await findJob(deps.db, name)
+  return found && found.name.toLowerCase() === name.toLowerCase() ? found : null
+}

@@ -1,0 +1,204 @@
+// Starts queued runs in their lanes, stops them on request and owns the promise of each one until it has ended.
+import type { Job } from '../domain/job.ts'
+import { Problem } from '../domain/problem.ts'
+import { isTerminal } from '../domain/run-state.ts'
+import type { Run } from '../domain/run.ts'
+import type { AnySource, Lane } from '../sources/source.ts'
+import { getJob } from '../store/jobs.ts'
+import { claimRun, finishRun, getRun, openRuns } from '../store/runs.ts'
+import { getSettings } from '../store/settings.ts'
+import type { EngineDeps } from './deps.ts'
+import type { RunEvents } from './events.ts'
+import { chooseRuns } from './lanes.ts'
+import { openRunLog } from './run-log.ts'
+import { frameHandler, type StopReason } from './run-work.ts'
+import { executeRun } from './runner.ts'
+
+interface Active {
+  readonly lane: Lane
+  readonly stop: AbortController
+  readonly ended: Promise<void>
+}
+
+export interface Queue {
+  /** Lets runs start; with `only` no other than this one. */
+  open(only?: number): void
+  /** Looks at the database: starts what may start, stops what was asked to stop. Safe to call at any time. */
+  pump(): Promise<void>
+  /** Starts nothing more, interrupts what runs and waits for its end. */
+  close(): Promise<void>
+  /** Resolves when nothing runs and nothing is queued that could start now. */
+  idle(): Promise<void>
+}
+
+/** `stamp` gives the time text of log lines. */
+export function createQueue(deps: EngineDeps, events: RunEvents, stamp: () => string): Queue {
+  const active = new Map<number, Active>()
+  let closed = true
+  let chosen: number | undefined
+  let pumping: Promise<void> | null = null
+  let again = false
+  let timer: NodeJS.Timeout | undefined
+
+  const sourceOf = (job: Job): AnySource | undefined => deps.sources.find((one) => one.id === job.type)
+
+  /** One pump at a time; a call during a pump makes it go round once more. */
+  async function pump(): Promise<void> {
+    if (pumping) {
+      again = true
+      return pumping
+    }
+    pumping = (async () => {
+      do {
+        again = false
+        await look()
+      } while (again)
+    })().finally(() => {
+      pumping = null
+    })
+    return pumping
+  }
+
+  async function look(): Promise<void> {
+    clearTimeout(timer)
+    if (closed) return
+    const open = await openRuns(deps.db)
+    for (const run of open) {
+      if (run.cancelRequested) active.get(run.id)?.stop.abort('cancelled' satisfies StopReason)
+    }
+    const queued = open.filter(
+      (run) => run.status === 'queued' && !run.cancelRequested && (chosen === undefined || run.id === chosen),
+    )
+    const jobs = new Map<number, Job>()
+    for (const run of queued) {
+      const job = await getJob(deps.db, run.jobId)
+      if (job) jobs.set(run.jobId, job)
+    }
+    const settings = await getSettings(deps.db)
+    const choice = chooseRuns(
+      queued,
+      (run) => {
+        const job = jobs.get(run.jobId)
+        return (job && sourceOf(job)?.lane) ?? 'general'
+      },
+      { capacity: { yunohost: 1, general: settings.generalLaneSize }, active: countActive() },
+      deps.clock.now(),
+    )
+    for (const run of choice.start) {
+      const job = jobs.get(run.jobId)
+      if (job) await start(run, job)
+    }
+    if (choice.wakeAt !== null) {
+      timer = setTimeout(() => void pump().catch(report), Math.max(10, choice.wakeAt - deps.clock.now()))
+    }
+  }
+
+  function countActive(): Record<Lane, number> {
+    const count: Record<Lane, number> = { yunohost: 0, general: 0 }
+    for (const one of active.values()) count[one.lane] += 1
+    return count
+  }
+
+  async function start(queued: Run, job: Job): Promise<void> {
+    const source = sourceOf(job)
+    const run = await claimRun(deps.db, queued.id, deps.clock.now())
+    if (!run) return
+    events.changed(run.id)
+    if (!source) {
+      await failUnsupported(run, job)
+      return
+    }
+    const stop = new AbortController()
+    const ended = execute(run, job, source, stop).finally(() => {
+      active.delete(run.id)
+      events.changed(run.id)
+      void pump().catch(report)
+    })
+    active.set(run.id, { lane: source.lane, stop, ended })
+  }
+
+  async function execute(run: Run, job: Job, source: AnySource, stop: AbortController): Promise<void> {
+    const settings = await getSettings(deps.db)
+    const limit = setTimeout(
+      () => stop.abort('timed_out' satisfies StopReason),
+      (job.timeoutS ?? settings.defaultTimeoutS) * 1000,
+    )
+    try {
+      const log = await openRunLog(deps.dataDir, run.id, stamp, () => events.changed(run.id))
+      const onFrame = frameHandler(deps, run.id, log, events)
+      const work = { run, job, source, settings, log, signal: stop.signal, events, onFrame }
+      const finished = await executeRun(deps, work)
+      deps.log.info({ run: run.id, job: job.name, status: finished?.status }, 'run ended')
+    } catch (error) {
+      report(error)
+      await finishRun(deps.db, run.id, {
+        ...nothing,
+        status: 'error',
+        finishedAt: deps.clock.now(),
+        errorCode: 'internal',
+        errorFacts: { detail: error instanceof Error ? error.message : String(error) },
+      })
+    } finally {
+      clearTimeout(limit)
+    }
+  }
+
+  async function failUnsupported(run: Run, job: Job): Promise<void> {
+    await finishRun(deps.db, run.id, {
+      ...nothing,
+      status: 'error',
+      finishedAt: deps.clock.now(),
+      errorCode: 'source_unknown',
+      errorFacts: { type: job.type },
+    })
+  }
+
+  function report(error: unknown): void {
+    deps.log.error({ error }, 'the run queue failed')
+  }
+
+  return {
+    open(only) {
+      closed = false
+      chosen = only
+    },
+    pump,
+    async close() {
+      closed = true
+      clearTimeout(timer)
+      await pumping
+      for (const one of active.values()) one.stop.abort('interrupted' satisfies StopReason)
+      await Promise.all([...active.values()].map((one) => one.ended))
+      await pumping
+    },
+    async idle() {
+      for (;;) {
+        await pump()
+        if (active.size === 0) return
+        await Promise.race([...active.values()].map((one) => one.ended))
+      }
+    },
+  }
+}
+
+/** What a run that never began to work leaves behind. */
+export const nothing = {
+  archiveName: null,
+  sizeBytes: null,
+  targets: [],
+  warnings: [],
+  warningCount: 0,
+  exitCodes: {},
+  logTail: '',
+} as const
+
+/** Polls the database until the run has ended; works whichever process runs it. */
+export async function waitForRun(deps: EngineDeps, runId: number, signal?: AbortSignal): Promise<Run> {
+  for (;;) {
+    signal?.throwIfAborted()
+    const run = await getRun(deps.db, runId)
+    if (!run) throw new Problem('run_not_found', { id: runId })
+    if (isTerminal(run.status)) return run
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+}

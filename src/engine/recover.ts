@@ -1,0 +1,45 @@
+// What a start does after a crash: ends what was left running, removes partial files, finishes deletions.
+import type { Run } from '../domain/run.ts'
+import { addActivity } from '../store/activity.ts'
+import { deletingArchives, removeArchives } from '../store/archives.ts'
+import { clearExpiredHolds } from '../store/holds.ts'
+import { finishRun, openRuns } from '../store/runs.ts'
+import type { EngineDeps } from './deps.ts'
+import { nothing } from './queue.ts'
+
+/** Must run under the instance lock, before anything is started. The runs that were marked `interrupted`. */
+export async function recover(deps: EngineDeps): Promise<readonly Run[]> {
+  const now = deps.clock.now()
+  const left = (await openRuns(deps.db)).filter((run) => run.status === 'running')
+  if (left.length > 0) {
+    const result = await deps.helper.call('recover', {
+      operations: left.map((run) => ({ operation: run.operation, archiveName: run.archiveName })),
+    })
+    deps.log.warn({ runs: left.map((run) => run.id), ...result }, 'recovered after an unclean end')
+  }
+  const interrupted: Run[] = []
+  for (const run of left) {
+    const finished = await finishRun(deps.db, run.id, {
+      ...nothing,
+      status: 'interrupted',
+      finishedAt: now,
+      errorCode: 'interrupted',
+      errorFacts: {},
+    })
+    if (finished) interrupted.push(finished)
+  }
+  for (const name of await deletingArchives(deps.db)) {
+    await deps.helper.call('archive.delete', { name })
+    await removeArchives(deps.db, [name])
+    await addActivity(deps.db, {
+      at: now,
+      actor: 'recovery',
+      action: 'archive.delete',
+      subject: name,
+      jobId: null,
+      facts: { reason: 'interrupted deletion' },
+    })
+  }
+  await clearExpiredHolds(deps.db, Number.MAX_SAFE_INTEGER)
+  return interrupted
+}

@@ -1,0 +1,51 @@
+// Everything one run needs while it executes.
+import type { HelperFrame } from '../domain/helper-protocol.ts'
+import type { Job } from '../domain/job.ts'
+import type { Run } from '../domain/run.ts'
+import type { InstanceSettings } from '../domain/settings.ts'
+import type { AnySource } from '../sources/source.ts'
+import { setRunProgress } from '../store/runs.ts'
+import type { EngineDeps } from './deps.ts'
+import type { RunEvents } from './events.ts'
+import type { RunLog } from './run-log.ts'
+
+const PROGRESS_EVERY_MS = 1000
+
+/** Why a run was told to stop; decides between cancelled, timed out and interrupted. */
+export type StopReason = 'cancelled' | 'timed_out' | 'interrupted'
+
+export interface RunWork {
+  readonly run: Run
+  readonly job: Job
+  readonly source: AnySource
+  readonly settings: InstanceSettings
+  readonly log: RunLog
+  /** Aborted with a {@link StopReason}. */
+  readonly signal: AbortSignal
+  readonly events: RunEvents
+  /** What the helper says meanwhile: log lines and progress. */
+  onFrame(frame: Progressing): void
+}
+
+export type Progressing = Exclude<HelperFrame, { t: 'result' } | { t: 'problem' }>
+
+/** Writes log lines at once and progress at most once a second. */
+export function frameHandler(
+  deps: EngineDeps,
+  runId: number,
+  log: RunLog,
+  events: RunEvents,
+): (frame: Progressing) => void {
+  let lastAt = 0
+  return (frame) => {
+    if (frame.t === 'log') log.write(frame.stream, frame.text)
+    if (frame.t !== 'progress') return
+    const now = deps.clock.now()
+    if (frame.done !== frame.total && now - lastAt < PROGRESS_EVERY_MS) return
+    lastAt = now
+    setRunProgress(deps.db, runId, frame.done, frame.total).then(
+      () => events.changed(runId),
+      (error: unknown) => deps.log.warn({ error, run: runId }, 'could not store the progress of a run'),
+    )
+  }
+}

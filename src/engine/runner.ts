@@ -1,0 +1,258 @@
+// Executes one run from its claim to its single terminal state. Which state that is, `domain/run-state.ts` decides.
+import type { ArchiveOrder, Produced } from '../domain/helper-protocol.ts'
+import { archiveName, localDay } from '../domain/archive-name.ts'
+import { diskGuard } from '../domain/disk-guard.ts'
+import { isProblem, Problem } from '../domain/problem.ts'
+import { outcome } from '../domain/run-state.ts'
+import type { Run, RunStatus, RunStep, RunWarning } from '../domain/run.ts'
+import { archivesOfJob, takenNames, upsertArchives } from '../store/archives.ts'
+import { finishRun, setRunArchive, setRunStep } from '../store/runs.ts'
+import type { EngineDeps } from './deps.ts'
+import { applyRetention } from './prune.ts'
+import { postHook, preHook } from './run-hooks.ts'
+import type { RunWork, StopReason } from './run-work.ts'
+
+const NAME_TRIES = 50
+
+interface Result {
+  readonly produced: Produced | null
+  readonly warnings: readonly RunWarning[]
+  readonly problem: Problem | null
+}
+
+/** Runs the job and records the outcome. Rejects only when the database itself fails. */
+export async function executeRun(deps: EngineDeps, work: RunWork): Promise<Run | null> {
+  const say = (text: string) => work.log.write('info', text)
+  let result: Result
+  try {
+    result = await perform(deps, work)
+  } catch (error) {
+    result = { produced: null, warnings: [], problem: asProblem(error, work.signal) }
+    if (!isProblem(error)) deps.log.error({ error, run: work.run.id }, 'a run failed unexpectedly')
+  }
+  const status = statusOf(result, work.signal)
+  if (result.problem) say(`${result.problem.code}: ${result.problem.message}`)
+  say(`ended: ${status}`)
+  const logTail = await closeLog(deps, work)
+  const { produced, warnings, problem } = result
+  const finished = await finishRun(deps.db, work.run.id, {
+    status,
+    finishedAt: deps.clock.now(),
+    archiveName: produced ? archiveOf(produced) : null,
+    sizeBytes: produced?.sizeBytes ?? null,
+    errorCode: problem?.code ?? null,
+    errorFacts: problem?.facts ?? {},
+    targets: produced?.targets ?? [],
+    warnings,
+    warningCount: (produced?.warningCount ?? 0) + warnings.length - (produced?.warnings.length ?? 0),
+    exitCodes: produced?.exitCodes ?? {},
+    logTail,
+  })
+  work.events.changed(work.run.id)
+  return finished
+}
+
+async function perform(deps: EngineDeps, work: RunWork): Promise<Result> {
+  const { job, run } = work
+  work.log.write(
+    'info',
+    `run ${run.id} of ${job.name} (${job.type}), started by ${run.actor} (${run.trigger})`,
+  )
+  await step(deps, work, 'check_space')
+  await checkSpace(deps, work)
+
+  let produced: Produced | null = null
+  let problem: Problem | null = null
+  const warnings: RunWarning[] = []
+  try {
+    await step(deps, work, 'pre_hook')
+    await preHook(deps, work)
+    await step(deps, work, 'backup')
+    produced = await produce(deps, work)
+    warnings.push(...produced.warnings)
+    await step(deps, work, 'record')
+    await recordArchive(deps, work, produced)
+  } catch (error) {
+    problem = asProblem(error, work.signal)
+    if (!isProblem(error) && !work.signal.aborted) deps.log.error({ error, run: run.id }, 'backup failed')
+  }
+  // Whatever happened, so that what pre_backup stopped is started again.
+  await step(deps, work, 'post_hook', true)
+  warnings.push(
+    ...(await postHook(deps, work, {
+      BM_STATUS: statusOf({ produced, warnings, problem }, work.signal),
+      BM_ARCHIVE: produced ? archiveOf(produced) : '',
+      BM_ERROR: problem?.code ?? '',
+    })),
+  )
+  if (statusOf({ produced, warnings, problem }, work.signal) === 'success') {
+    await step(deps, work, 'retention')
+    warnings.push(...(await prune(deps, work)))
+  }
+  return { produced, warnings, problem }
+}
+
+/** Refuses before anything is written when the disk could not hold the archive with a margin. */
+async function checkSpace(deps: EngineDeps, work: RunWork): Promise<void> {
+  const { job, signal } = work
+  const estimate = await deps.helper.call(
+    'source.estimate',
+    { type: job.type, settings: job.config, thorough: false },
+    { signal, operation: work.run.operation },
+  )
+  const last = estimate.bytes ?? (await archivesOfJob(deps.db, job.id))[0]?.sizeBytes ?? null
+  const disk = await deps.helper.call('disk', {}, { signal })
+  const verdict = diskGuard({
+    neededBytes: last,
+    freeBytes: disk.freeBytes,
+    totalBytes: disk.totalBytes,
+    reserveBytes: work.settings.diskReserveBytes,
+  })
+  if (!verdict.ok) {
+    throw new Problem('insufficient_storage', {
+      needed: verdict.neededBytes ?? 0,
+      free: verdict.freeBytes,
+      reserve: verdict.reserveBytes,
+      short: verdict.shortBytes,
+    })
+  }
+}
+
+/** Tries the day's name, then -2, -3 …: a name taken since the last scan is only known to the directory. */
+async function produce(deps: EngineDeps, work: RunWork): Promise<Produced> {
+  const { job, source, run } = work
+  const createdAt = deps.clock.now()
+  const day = localDay(createdAt, deps.timeZone)
+  const subject = source.subject(job.config, job.name)
+  const taken = new Set(await takenNames(deps.db))
+  for (let attempt = 0; attempt < NAME_TRIES; attempt += 1) {
+    const name = archiveName({ instance: deps.instance.name, subject, day, taken: (n) => taken.has(n) })
+    await setRunArchive(deps.db, run.id, name)
+    work.log.write('info', `archive ${name}`)
+    try {
+      return await deps.helper.call(
+        'source.produce',
+        { type: job.type, settings: job.config, archive: order(deps, work, name, subject, createdAt) },
+        {
+          signal: work.signal,
+          operation: run.operation,
+          onFrame: work.onFrame,
+        },
+      )
+    } catch (error) {
+      if (!isProblem(error, 'archive_exists')) throw error
+      taken.add(name)
+    }
+  }
+  throw new Problem('archive_exists', { archive: `${deps.instance.name}_${subject}_${day}` })
+}
+
+function order(
+  deps: EngineDeps,
+  work: RunWork,
+  name: string,
+  subject: string,
+  createdAt: number,
+): ArchiveOrder {
+  return {
+    name,
+    createdAt,
+    timeZone: deps.timeZone,
+    description: `${work.job.name} (BackupManager, ${deps.instance.name})`,
+    app: subject,
+    instance: deps.instance,
+    job: { uid: work.job.uid, name: work.job.name },
+    backupmanagerVersion: deps.version,
+  }
+}
+
+async function recordArchive(deps: EngineDeps, work: RunWork, produced: Produced): Promise<void> {
+  const { job, source } = work
+  await upsertArchives(deps.db, [
+    {
+      name: archiveOf(produced),
+      file: produced.file,
+      fingerprint: produced.fingerprint,
+      type: source.id,
+      app: source.subject(job.config, job.name),
+      instanceName: deps.instance.name,
+      createdAt: Date.parse(String(produced.backupInfo['created_at'])),
+      sizeBytes: produced.sizeBytes,
+      sha256: produced.sha256,
+      state: 'ok',
+      origin: 'local',
+      jobId: job.id,
+      jobUid: job.uid,
+      info: produced.info,
+      backupInfo: produced.backupInfo,
+    },
+  ])
+}
+
+async function prune(deps: EngineDeps, work: RunWork): Promise<readonly RunWarning[]> {
+  try {
+    const preview = await applyRetention(
+      deps,
+      work.job,
+      'retention',
+      (text) => work.log.write('info', text),
+      work.signal,
+    )
+    work.log.write(
+      'info',
+      `retention: ${preview.plan.keep.length} kept, ${preview.plan.remove.length} removed`,
+    )
+    return []
+  } catch (error) {
+    if (work.signal.aborted) return []
+    deps.log.warn({ error, run: work.run.id }, 'retention failed')
+    return [{ code: 'retention_failed', facts: { detail: isProblem(error) ? error.message : String(error) } }]
+  }
+}
+
+/** `always`: also after the run was told to stop. */
+async function step(deps: EngineDeps, work: RunWork, name: RunStep, always = false): Promise<void> {
+  if (!always) work.signal.throwIfAborted()
+  await setRunStep(deps.db, work.run.id, name)
+  work.events.changed(work.run.id)
+}
+
+function statusOf(result: Result, signal: AbortSignal): Exclude<RunStatus, 'queued' | 'running'> {
+  // A finished archive is not undone by a stop that came too late to prevent it.
+  if (signal.aborted && !result.produced) {
+    if (signal.reason === 'cancelled') return 'cancelled'
+    if (signal.reason === 'interrupted') return 'interrupted'
+    return 'error'
+  }
+  return outcome({
+    targets: result.produced?.targets ?? [],
+    warnings: result.warnings,
+    error: result.problem !== null,
+  })
+}
+
+function asProblem(error: unknown, signal: AbortSignal): Problem {
+  if (signal.aborted) {
+    const reason = signal.reason as StopReason
+    return new Problem(reason, {}, { cause: error })
+  }
+  if (isProblem(error)) return error
+  return new Problem(
+    'internal',
+    { detail: error instanceof Error ? error.message : String(error) },
+    { cause: error },
+  )
+}
+
+async function closeLog(deps: EngineDeps, work: RunWork): Promise<string> {
+  try {
+    return await work.log.close()
+  } catch (error) {
+    deps.log.error({ error, run: work.run.id }, 'the log of a run could not be written')
+    return ''
+  }
+}
+
+function archiveOf(produced: Produced): string {
+  return produced.file.replace(/\.tar(\.gz)?$/, '')
+}

@@ -1,0 +1,16 @@
+// What a verb is given to work with.
+import type { AnySource, SourceIo } from '../sources/source.ts'
+import type { Verb, VerbResults, verbs } from '../domain/helper-protocol.ts'
+import type { z } from 'zod'
+
+export interface VerbContext {
+  readonly io: SourceIo
+  /** Loaded at the first use: most verbs do without. */
+  sources(): Promise<readonly AnySource[]>
+}
+
+/** The checked arguments of a verb. */
+export type Args<V extends Verb> = z.output<(typeof verbs)[V]>
+
+/** Does what a verb says. Throws what went wrong; the dispatcher turns it into a frame. */
+export type Handle<V extends Verb> = (args: Args<V>, context: VerbContext) => Promise<VerbResults[V]>

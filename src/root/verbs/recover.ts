@@ -1,0 +1,16 @@
+// After a crash of the server or of a helper: ends what was left running, removes what was left half made.
+import { recoverArchive } from '../../archive/recover.ts'
+import { endTree } from '../../sys/process-tree.ts'
+import type { Handle } from '../context.ts'
+
+const graceMs = 5000
+
+/** Processes first: they could still write what is removed afterwards. */
+export const recover: Handle<'recover'> = async ({ operations }, { io }) => {
+  const ended = await Promise.all(operations.map(({ operation }) => endTree({ operation }, graceMs)))
+  const removed: string[] = []
+  for (const { archiveName } of operations) {
+    if (archiveName !== null) removed.push(...(await recoverArchive(io.places.archivesDir, archiveName)))
+  }
+  return { killed: ended.reduce((sum, { signalled }) => sum + signalled, 0), removed }
+}

@@ -1,0 +1,32 @@
+// How GNU tar is called: everything it could be clever about is said explicitly. Tried with 1.34 and 1.35.
+import type { Part } from '../../archive/format.ts'
+
+/** Members come from `listFile` (names relative to `/` that begin with `./`, separated by NUL) and go to stdout. */
+export function tarArguments(listFile: string, part: Part): string[] {
+  return [
+    '--create',
+    '--format=posix',
+    // Without the process id in the names of headers, and without times that change by being looked at.
+    '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime',
+    '--sparse',
+    '--xattrs',
+    '--xattrs-include=*',
+    // ACLs are stored by --acls, with the names of users; a second copy with numbers could contradict it.
+    '--xattrs-exclude=system.posix_acl_*',
+    '--acls',
+    '--no-recursion',
+    '--quoting-style=escape',
+    // 1 MiB at a time: half the system time of tar's default.
+    '--blocking-factor=2048',
+    // r: members, h: hard links' targets; S: a symbolic link's target is nobody's business.
+    `--transform=flags=rhS;s,^\\./,${part.folder}/,;s,/\\.$,,`,
+    '--directory=/',
+    '--null',
+    '--no-unquote',
+    '--verbatim-files-from',
+    `--files-from=${listFile}`,
+  ]
+}
+
+/** Messages are read by `tar-messages.ts`: untranslated. Names are bytes in this locale. */
+export const tarEnvironment = { LC_ALL: 'C' } as const

@@ -1,0 +1,44 @@
+// The source `ynh_app`: one installed YunoHost app, saved and restored by YunoHost itself.
+import { z } from 'zod'
+import type { Source } from '../source.ts'
+import { createBackup, type CreateCall } from '../yunohost/create.ts'
+import { dryRun } from '../yunohost/dry-run.ts'
+import { installedApps } from '../yunohost/facts.ts'
+import { backupLockWaitS, estimateLockWaitS } from '../yunohost/patience.ts'
+
+/** YunoHost's own rule for the id of an installed app; `__2` is the second installation. */
+const appId = z
+  .string()
+  .max(60)
+  .regex(/^[a-z0-9]((_|-)?[a-z0-9])+(__\d+)?$/)
+
+const settings = z.strictObject({ app_id: appId, core_only: z.boolean().default(false) })
+export type YnhAppSettings = z.infer<typeof settings>
+
+export const ynhApp: Source<YnhAppSettings> = {
+  id: 'ynh_app',
+  settings,
+  lane: 'yunohost',
+  tools: ['yunohost'],
+  supportsCoreOnly: true,
+  subject: (app) => app.app_id,
+  async check(app, io) {
+    const apps = await installedApps(io)
+    if (apps.some((one) => one.id === app.app_id)) return []
+    return [{ field: 'config.app_id', code: 'app_not_installed', facts: { app: app.app_id } }]
+  },
+  async estimate(app, io, thorough) {
+    if (!thorough) return { bytes: null, files: null }
+    return dryRun(callFor(app, estimateLockWaitS), io)
+  },
+  produce: (app, order, io) => createBackup(callFor(app, backupLockWaitS), order, io),
+}
+
+function callFor(app: YnhAppSettings, lockWaitS: number): CreateCall {
+  return {
+    type: 'ynh_app',
+    wanted: { kind: 'app', ids: [app.app_id] },
+    coreOnly: app.core_only,
+    lockWaitS,
+  }
+}

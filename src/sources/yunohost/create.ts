@@ -1,0 +1,146 @@
+// Makes an archive by `yunohost backup create`: complete, synced, hashed and described, or nothing of it stays.
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { backupInfo, backupInfoBytes } from '../../archive/backup-info.ts'
+import { fingerprintOf } from '../../archive/fingerprint.ts'
+import { hashFile } from '../../archive/hash.ts'
+import type { ArchiveOrder, Produced } from '../../domain/helper-protocol.ts'
+import { isProblem, Problem } from '../../domain/problem.ts'
+import type { RunWarning, TargetResult } from '../../domain/run.ts'
+import { asProblem } from '../../sys/failure.ts'
+import { writeFileAtomic } from '../../sys/files.ts'
+import type { SourceIo } from '../source.ts'
+import { changeWithYunohost } from './command.ts'
+import { anySaved, createdSchema, targetResults, targetWarnings, type Wanted } from './results.ts'
+import { finishedArchive, isTaken, removeTraces, tracesOf } from './traces.ts'
+
+/** One backup to be made. */
+export interface CreateCall {
+  /** Id of the source, for the archive's description. */
+  readonly type: string
+  readonly wanted: Wanted
+  /** BACKUP_CORE_ONLY: YunoHost leaves data folders and logs of apps out. */
+  readonly coreOnly: boolean
+  /** Seconds to wait for YunoHost's lock. */
+  readonly lockWaitS: number
+}
+
+/**
+ * Produces the archive of `order`, whose name was checked at the helper's door. Throws `archive_exists`,
+ * `nothing_backed_up`, `disk_full`, `yunohost_busy`, `yunohost_failed`, `tool_missing` or `cancelled`.
+ */
+export async function createBackup(call: CreateCall, order: ArchiveOrder, io: SourceIo): Promise<Produced> {
+  const { archivesDir } = io.places
+  const { name } = order
+  const before = await tracesOf(archivesDir, name)
+  if (isTaken(before, name)) throw new Problem('archive_exists', { name })
+  // Until then YunoHost has only waited or looked; what stands under the name would be somebody else's.
+  let started = false
+  try {
+    const args = ['backup', 'create', '--name', name, ...wantedArgs(call.wanted)]
+    if (order.description !== '') args.push('--description', order.description)
+    const { answer, complaints } = await changeWithYunohost(io, args, createdSchema, {
+      lockWaitS: call.lockWaitS,
+      onStarted: () => (started = true),
+      ...(call.coreOnly && { env: { BACKUP_CORE_ONLY: '1' } }),
+    })
+    const targets = targetResults(answer.results, call.wanted, complaints)
+    if (!anySaved(targets)) throw new Problem('nothing_backed_up', { detail: targetsTold(targets) })
+    return await describe(call, order, targets, io)
+  } catch (error) {
+    if (started && !isProblem(error, 'archive_exists')) await tidyUp(name, before, io)
+    throw cancelledBy(io.signal) ?? asProblem(error)
+  }
+}
+
+/** Never a bare `--apps`: it would mean all apps. A bare `--system` means all parts, and is meant so. */
+export function wantedArgs(wanted: Wanted): string[] {
+  if (wanted.kind === 'system') return ['--system', ...wanted.ids]
+  if (wanted.ids.length === 0) throw new Error('no app was named')
+  return ['--apps', ...wanted.ids]
+}
+
+async function describe(
+  call: CreateCall,
+  order: ArchiveOrder,
+  targets: readonly TargetResult[],
+  io: SourceIo,
+): Promise<Produced> {
+  const { archivesDir } = io.places
+  const found = await finishedArchive(archivesDir, order.name)
+  if (found === null) {
+    const detail = `it reported success, but ${order.name} is not in ${archivesDir}`
+    throw new Problem('yunohost_failed', { command: 'backup create', detail })
+  }
+  const { file, info } = found
+  const path = join(archivesDir, file)
+  await syncFile(path)
+  await syncFile(join(archivesDir, `${order.name}.info.json`))
+  const { sha256, sizeBytes } = await hashFile(path, {
+    signal: io.signal,
+    onBytes: (done) => io.progress(done, found.sizeBytes),
+  })
+  const version = info['from_yunohost_version']
+  const yunohostVersion = typeof version === 'string' ? version : null
+  const described = backupInfo(order, {
+    type: call.type,
+    yunohostVersion,
+    sha256,
+    tools: yunohostVersion === null ? {} : { yunohost: yunohostVersion },
+    extra: { core_only: call.coreOnly, results: resultsTold(targets) },
+  })
+  await writeFileAtomic(join(archivesDir, `${order.name}.backup_info.json`), backupInfoBytes(described), {
+    mode: 0o644,
+  })
+  io.signal.throwIfAborted()
+  const warnings: RunWarning[] = targetWarnings(targets)
+  return {
+    file,
+    sizeBytes,
+    sha256,
+    fingerprint: await fingerprintOf(archivesDir, file),
+    targets,
+    warnings: warnings.slice(0, 1000),
+    warningCount: warnings.length,
+    exitCodes: { yunohost: 0 },
+    info,
+    backupInfo: described,
+  }
+}
+
+function resultsTold(targets: readonly TargetResult[]): Record<string, Record<string, string>> {
+  const told: Record<'app' | 'system', Record<string, string>> = { app: {}, system: {} }
+  for (const target of targets) {
+    if (target.kind === 'app' || target.kind === 'system') told[target.kind][target.id] = target.status
+  }
+  return { apps: told.app, system: told.system }
+}
+
+function targetsTold(targets: readonly TargetResult[]): string {
+  return targets.map((target) => `${target.id}: ${target.status}`).join(', ')
+}
+
+/** Says in the log what it could not do: the failure that led here matters more. */
+async function tidyUp(name: string, before: ReadonlySet<string>, io: SourceIo): Promise<void> {
+  try {
+    const { removed, left } = await removeTraces(io.places.archivesDir, name, before)
+    if (removed.length > 0) io.log('info', `removed what was unfinished: ${removed.join(', ')}`)
+    for (const path of left) io.log('err', `left ${path}: something is mounted in it`)
+  } catch (error) {
+    io.log('err', `could not remove what is unfinished of ${name}: ${asProblem(error).message}`)
+  }
+}
+
+function cancelledBy(signal: AbortSignal): Problem | undefined {
+  if (!signal.aborted) return undefined
+  return isProblem(signal.reason) ? signal.reason : new Problem('cancelled')
+}
+
+async function syncFile(path: string): Promise<void> {
+  const handle = await open(path, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}

@@ -1,0 +1,148 @@
+// The table `archives`: the database's copy of the archives directory. Lists leave out what is missing or being deleted.
+import type { Archive, ArchiveState } from '../domain/archive.ts'
+import { Problem } from '../domain/problem.ts'
+import { present, toArchive } from './archive-row.ts'
+import { readListed, readOne, type Listed } from './json.ts'
+import type { ArchivesTable, Q } from './schema.ts'
+
+export type { ArchiveEntry } from './archive-row.ts'
+export { facets, listArchives, type ArchiveFilter } from './archive-list.ts'
+export { catalogueRows, fingerprints, markMissing, upsertArchives } from './archive-catalogue.ts'
+
+/** Null also when its file is gone or being deleted. Throws `database_damaged` when the row's JSON cannot be read. */
+export async function getArchive(q: Q, name: string): Promise<Archive | null> {
+  const row = await q
+    .selectFrom('archives')
+    .selectAll()
+    .where('name', '=', name)
+    .where(present)
+    .executeTakeFirst()
+  return row ? readOne('archives', row.name, row, toArchive) : null
+}
+
+/** Newest first. */
+export async function archivesOfJob(q: Q, jobId: number): Promise<Listed<Archive>[]> {
+  const rows = await q
+    .selectFrom('archives')
+    .selectAll()
+    .where('job_id', '=', jobId)
+    .where(present)
+    .orderBy('created_at', 'desc')
+    .orderBy('name', 'desc')
+    .execute()
+  return rows.map((row) => readListed(row, toArchive))
+}
+
+/** What the rotation of verification chooses from, the longest unproven first. */
+export async function verifyCandidates(
+  q: Q,
+): Promise<Pick<Archive, 'name' | 'sizeBytes' | 'createdAt' | 'verifiedAt' | 'state'>[]> {
+  return q
+    .selectFrom('archives')
+    .select([
+      'name',
+      'state',
+      'size_bytes as sizeBytes',
+      'created_at as createdAt',
+      'verified_at as verifiedAt',
+    ])
+    .where(present)
+    .orderBy('verified_at')
+    .orderBy('created_at')
+    .execute()
+}
+
+/** Number and bytes of the archives that are there. */
+export async function totals(q: Q): Promise<{ count: number; bytes: number }> {
+  const { count, bytes } = await q
+    .selectFrom('archives')
+    .select((eb) => [
+      eb.fn.countAll<number>().as('count'),
+      eb.fn.sum<number | null>('size_bytes').as('bytes'),
+    ])
+    .where(present)
+    .executeTakeFirstOrThrow()
+  return { count, bytes: bytes ?? 0 }
+}
+
+/** Every name that must not be used again, also of archives that are missing or being deleted. */
+export async function takenNames(q: Q, prefix = ''): Promise<string[]> {
+  const rows = await q
+    .selectFrom('archives')
+    .select('name')
+    .where('name', '>=', prefix)
+    .where('name', '<', `${prefix}\u{10FFFF}`)
+    .orderBy('name')
+    .execute()
+  return rows.map((row) => row.name)
+}
+
+/** Names whose deletion was begun and not finished. */
+export async function deletingArchives(q: Q): Promise<string[]> {
+  const rows = await q.selectFrom('archives').select('name').where('deleting', '=', 1).execute()
+  return rows.map((row) => row.name)
+}
+
+/** First step of a deletion. Throws `archive_pinned` or `archive_not_found`; then nothing may be deleted. */
+export async function markDeleting(q: Q, name: string): Promise<void> {
+  const marked = await set(
+    q.updateTable('archives').set({ deleting: 1 }).where('name', '=', name).where('pinned', '=', 0),
+  )
+  if (marked) return
+  const exists = await q.selectFrom('archives').select('name').where('name', '=', name).executeTakeFirst()
+  throw new Problem(exists ? 'archive_pinned' : 'archive_not_found', { archive: name })
+}
+
+/** The deletion did not happen: the archive counts again. */
+export async function unmarkDeleting(q: Q, name: string): Promise<void> {
+  await q.updateTable('archives').set({ deleting: 0 }).where('name', '=', name).execute()
+}
+
+/** Last step of a deletion. */
+export async function removeArchives(q: Q, names: readonly string[]): Promise<void> {
+  if (names.length > 0) await q.deleteFrom('archives').where('name', 'in', names).execute()
+}
+
+/** False when there is no such archive, or its deletion has begun. */
+export async function setPinned(q: Q, name: string, pinned: boolean): Promise<boolean> {
+  return set(
+    q
+      .updateTable('archives')
+      .set({ pinned: Number(pinned) })
+      .where('name', '=', name)
+      .where('deleting', '=', 0),
+  )
+}
+
+/** Records what a look at the archive has shown. False when there is no such archive. */
+export async function setState(
+  q: Q,
+  name: string,
+  found: {
+    readonly state: ArchiveState
+    /** Why it is `corrupted`, in English; null otherwise. */
+    readonly detail: string | null
+    readonly sha256?: string
+    /** Epoch milliseconds. */
+    readonly verifiedAt?: number
+  },
+): Promise<boolean> {
+  const columns: Partial<Pick<ArchivesTable, 'sha256' | 'verified_at'>> = {
+    ...(found.sha256 === undefined ? {} : { sha256: found.sha256 }),
+    ...(found.verifiedAt === undefined ? {} : { verified_at: found.verifiedAt }),
+  }
+  return set(
+    q
+      .updateTable('archives')
+      .set({ state: found.state, state_detail: found.detail, ...columns })
+      .where('name', '=', name),
+  )
+}
+
+interface Update {
+  executeTakeFirst(): Promise<{ readonly numUpdatedRows: bigint }>
+}
+
+async function set(update: Update): Promise<boolean> {
+  return (await update.executeTakeFirst()).numUpdatedRows > 0n
+}

@@ -1,0 +1,56 @@
+// How each job is doing, decided in SQL from indexes alone, so that the home page can put the worst first.
+import { sql, type RawBuilder } from 'kysely'
+import { verdictStatuses } from './run-row.ts'
+
+/** A tick that passed this long ago without a run waiting or working means that scheduling is stuck. */
+const LATE_MS = 3_600_000
+
+/** Worst first; the order of the home page. `ok` includes jobs that have not run yet, `disabled` whatever happened. */
+export const standings = ['failing', 'late', 'retention_held', 'warning', 'ok', 'disabled'] as const
+export type Standing = (typeof standings)[number]
+/** The standings that an admin should look at. */
+export const problemStandings = ['failing', 'late', 'retention_held', 'warning'] as const
+
+const verdicts = sql.join(verdictStatuses.map((one) => sql.lit(one)))
+
+/**
+ * A CTE `standing (job_id, name, type, enabled, status, rank)`; `status` is that of the last run that says something (not a
+ * cancelled one), `rank` the index in {@link standings}. `now` in epoch ms; null leaves `late` out.
+ */
+export function standingCte(now: number | null): RawBuilder<unknown> {
+  return sql`
+    verdict AS MATERIALIZED (
+      SELECT j.id, j.name, j.type, j.enabled, j.retention_hold, j.next_run_at,
+        (SELECT r.status FROM runs r INDEXED BY runs_of_job
+          WHERE r.job_id = j.id AND r.status IN (${verdicts})
+          ORDER BY r.id DESC LIMIT 1) AS status
+      FROM jobs j
+    ),
+    standing AS MATERIALIZED (
+      SELECT id AS job_id, name, type, enabled, status, CASE
+        WHEN enabled = 0 THEN ${rank('disabled')}
+        WHEN status IN ('error', 'interrupted') THEN ${rank('failing')}
+        WHEN next_run_at < ${(now ?? 0) - LATE_MS} AND NOT EXISTS (
+          SELECT 1 FROM runs r WHERE r.job_id = verdict.id AND r.status IN ('queued', 'running')
+        ) THEN ${rank('late')}
+        WHEN retention_hold IS NOT NULL THEN ${rank('retention_held')}
+        WHEN status = 'warning' THEN ${rank('warning')}
+        ELSE ${rank('ok')} END AS rank
+      FROM verdict
+    )`
+}
+
+function rank(standing: Standing): RawBuilder<number> {
+  return sql.lit(standings.indexOf(standing))
+}
+
+/** A scalar subquery: the id of the last run of a job that says something. */
+export function verdictRun(jobId: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`(SELECT r.id FROM runs r INDEXED BY runs_of_job
+    WHERE r.job_id = ${jobId} AND r.status IN (${verdicts}) ORDER BY r.id DESC LIMIT 1)`
+}
+
+/** The standing of a rank from {@link standingCte}. */
+export function standingOf(rank: number): Standing {
+  return standings[rank] ?? 'ok'
+}

@@ -1,0 +1,161 @@
+// The tables as Kysely sees them. Domain objects are made from rows in the file of each table group.
+import type { Generated, Kysely } from 'kysely'
+import type { ArchiveOrigin, ArchiveState } from '../domain/archive.ts'
+import type { RetentionPolicy } from '../domain/retention-policy.ts'
+import type { RunStatus, RunStep, RunTrigger } from '../domain/run.ts'
+
+/** 0 or 1: SQLite has no booleans. */
+type Bit = number
+
+export interface JobsTable {
+  id: Generated<number>
+  uid: string
+  name: string
+  type: string
+  config_json: string
+  cron_expr: string
+  retention_mode: RetentionPolicy['mode']
+  retention_value: number
+  retention_config: string
+  retention_hold: string | null
+  enabled: Bit
+  core_only: Bit
+  hooks_json: string
+  timeout_s: number | null
+  next_run_at: number | null
+  created_at: number
+  updated_at: number
+}
+
+export interface RunsTable {
+  id: Generated<number>
+  job_id: number
+  status: RunStatus
+  trigger: RunTrigger
+  actor: string
+  operation: string
+  queued_at: number
+  not_before: number
+  started_at: number | null
+  finished_at: number | null
+  log_text: string | null
+  archive_name: string | null
+  size_bytes: number | null
+  step: RunStep | null
+  progress_done: number | null
+  progress_total: number | null
+  error_code: string | null
+  error_facts: Generated<string>
+  targets_json: Generated<string>
+  warnings_json: Generated<string>
+  warning_count: Generated<number>
+  exit_codes_json: Generated<string>
+  cancel_requested: Generated<Bit>
+}
+
+export interface ArchivesTable {
+  name: string
+  file: string
+  fingerprint: string
+  type: string | null
+  app: string | null
+  instance_name: string | null
+  created_at: number
+  size_bytes: number
+  sha256: string | null
+  state: ArchiveState
+  state_detail: string | null
+  origin: ArchiveOrigin
+  pinned: Generated<Bit>
+  job_id: number | null
+  job_uid: string | null
+  verified_at: number | null
+  deleting: Generated<Bit>
+  missing_at: number | null
+  info_json: string
+  backup_info_json: string | null
+}
+
+export const holdReasons = ['verify', 'restore', 'send', 'download', 'delete'] as const
+export type HoldReason = (typeof holdReasons)[number]
+
+export interface ArchiveHoldsTable {
+  archive_name: string
+  holder: string
+  reason: HoldReason
+  expires_at: number
+}
+
+export interface SettingsTable {
+  key: string
+  value_json: string
+  updated_at: number
+}
+
+export interface ActivityTable {
+  id: Generated<number>
+  at: number
+  actor: string
+  action: string
+  subject: string
+  job_id: number | null
+  facts_json: Generated<string>
+}
+
+export interface SchemaMigrationsTable {
+  name: string
+  sha256: string
+  applied_at: number
+}
+
+export interface RemoteInstancesTable {
+  id: Generated<number>
+  name: string
+  url: string
+  api_key: string
+  last_seen: number | null
+  status: 'online' | 'offline' | 'error' | null
+  created_at: number | null
+}
+
+export interface RemoteRunsTable {
+  id: Generated<number>
+  instance_id: number
+  job_name: string | null
+  last_run_at: number | null
+  last_status: string | null
+  archive_count: number | null
+  last_size_bytes: number | null
+}
+
+export interface UploadsTable {
+  upload_id: string
+  filename: string
+  total_size: number
+  chunk_size: number
+  chunks_received: Generated<number>
+  checksum: string | null
+  started_at: number
+  status: 'pending' | 'in_progress' | 'complete' | 'error'
+}
+
+export interface Schema {
+  jobs: JobsTable
+  runs: RunsTable
+  archives: ArchivesTable
+  archive_holds: ArchiveHoldsTable
+  settings: SettingsTable
+  activity: ActivityTable
+  schema_migrations: SchemaMigrationsTable
+  remote_instances: RemoteInstancesTable
+  remote_runs: RemoteRunsTable
+  uploads: UploadsTable
+}
+
+/** What every store function takes: the database, or the transaction that the caller is in. Never mix the two. */
+export type Q = Kysely<Schema>
+
+/** Runs `work` in the caller's transaction when there is one, else in a new one. */
+export function inTransaction<T>(q: Q, work: (trx: Q) => Promise<T>): Promise<T> {
+  return q.isTransaction ? work(q) : q.transaction().execute(work)
+}

@@ -1,0 +1,48 @@
+// Live updates (SSE): `fragment` events replace an element's content, `log` events add lines (see public/live.js).
+import { streamSSE } from 'hono/streaming'
+import type { WebContext } from './page.ts'
+
+const heartbeatMs = 25_000
+
+export interface LiveStream {
+  /** Replaces the content of the element with this id by server-rendered HTML. */
+  fragment(id: string, html: string): Promise<void>
+  /** Adds text to the `[data-log]` of the page; `cursor` is where the next reading starts. */
+  log(cursor: number, text: string): Promise<void>
+  /** Aborted when the browser is gone or the server stops. */
+  readonly signal: AbortSignal
+}
+
+/** Where the browser's log ends: of a reconnection, else of the page's URL, else 0. */
+export function cursorOf(c: WebContext): number {
+  const text = c.req.header('last-event-id') ?? c.req.query('cursor') ?? ''
+  return /^\d{1,15}$/.test(text) ? Number(text) : 0
+}
+
+/** Answers with a stream that stays open until `body` resolves or the browser is gone. */
+export function live(c: WebContext, body: (stream: LiveStream) => Promise<void>): Response {
+  // nginx would otherwise hold the events back.
+  c.header('X-Accel-Buffering', 'no')
+  const { log } = c.get('deps')
+  return streamSSE(
+    c,
+    async (sse) => {
+      const gone = new AbortController()
+      sse.onAbort(() => gone.abort())
+      const beat = setInterval(() => void sse.write(': still here\n\n').catch(() => gone.abort()), heartbeatMs)
+      try {
+        await body({
+          signal: gone.signal,
+          fragment: (id, html) => sse.writeSSE({ event: 'fragment', data: JSON.stringify({ id, html }) }),
+          log: (cursor, text) =>
+            sse.writeSSE({ event: 'log', id: String(cursor), data: JSON.stringify({ cursor, text }) }),
+        })
+        // Without it the browser would take the end for a lost connection and come again.
+        await sse.writeSSE({ event: 'end', data: 'done' })
+      } finally {
+        clearInterval(beat)
+      }
+    },
+    async (err) => log.error({ err, path: c.req.path }, 'a live stream failed'),
+  )
+}

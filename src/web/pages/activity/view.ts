@@ -1,0 +1,50 @@
+// The audit log in sentences: who did what to what, and when.
+import type { Activity } from '../../../store/activity.ts'
+import type { Facts } from '../../../domain/problem.ts'
+import { type Formats, isMessageKey, type Moment, type T } from '../../i18n.ts'
+import { archivePath } from '../archives/state.ts'
+
+export interface ActivityRow {
+  readonly at: Moment
+  readonly actor: string
+  readonly action: string
+  readonly subject: string
+  /** Empty when there is no page for it. */
+  readonly href: string
+  readonly detail: string
+}
+
+/** One row of the page. */
+export function activityRow(entry: Activity, { t, f }: { readonly t: T; readonly f: Formats }): ActivityRow {
+  const action = `activity.action.${entry.action}`
+  const actor = `activity.actor.${entry.actor}`
+  return {
+    at: f.moment(entry.at),
+    actor: isMessageKey(actor) ? t(actor) : entry.actor,
+    action: isMessageKey(action) ? t(action) : entry.action,
+    subject: entry.subject,
+    href: hrefOf(entry),
+    detail: detailOf(entry.facts, t, f),
+  }
+}
+
+function hrefOf({ action, subject, jobId }: Activity): string {
+  if (action === 'run.cancel') return `/runs/${encodeURIComponent(subject)}`
+  if (action.startsWith('archive.') && action !== 'archive.delete') return archivePath(subject)
+  return jobId !== null && action !== 'job.delete' && !action.startsWith('archive.') ? `/jobs/${jobId}` : ''
+}
+
+/** Sizes and times in words, known reasons in words, the rest as it was noted. */
+function detailOf(facts: Facts, t: T, f: Formats): string {
+  return Object.entries(facts)
+    .map(([key, value]) => {
+      const reason = `activity.reason.${String(value).replaceAll(' ', '_')}`
+      if (key === 'reason' && isMessageKey(reason)) return t(reason)
+      if (typeof value !== 'number') return value
+      if (key === 'bytes') return f.size(value)
+      if (key === 'due') return t('activity.due', { when: f.exact(value) })
+      return `${key}: ${f.number(value)}`
+    })
+    .filter((text) => text !== undefined && text !== '')
+    .join(' · ')
+}

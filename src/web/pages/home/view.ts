@@ -1,0 +1,127 @@
+// The home page's model: what needs somebody, one line of sums, the job table, and the first visit. Pure.
+import type { InstalledApp } from '../../../domain/helper-protocol.ts'
+import type { DiskState } from '../../../engine/engine.ts'
+import type { Formats, T } from '../../i18n.ts'
+import type { AttentionItem } from './attention.ts'
+import type { JobRow } from './row.ts'
+
+/** How many items the attention box shows; the rest is a link. */
+export const shownAttention = 6
+/** How many unprotected apps are named one by one. */
+const shownApps = 12
+
+/** Sums over everything. */
+export interface HomeSums {
+  readonly jobs: number
+  readonly archives: number
+  readonly bytes: number
+  readonly lastSuccessAt: number | null
+}
+
+export interface HomeFacts {
+  readonly sums: HomeSums
+  readonly rows: readonly JobRow[]
+  /** Rows that the search found, on all pages. */
+  readonly found: number
+  readonly search: string
+  readonly only: string
+  /** From 0. */
+  readonly page: number
+  readonly pageSize: number
+  readonly attention: readonly AttentionItem[]
+  /** Null when YunoHost could not be asked. */
+  readonly apps: readonly InstalledApp[] | null
+  readonly parts: readonly string[]
+  readonly protectedApps: ReadonlySet<string>
+  readonly disk: DiskState | null
+}
+
+export interface HomeView {
+  readonly heading: string
+  readonly attention: readonly AttentionItem[]
+  readonly attentionTitle: string
+  /** Empty, or how many more there are. */
+  readonly moreAttention: string
+  readonly summary: readonly string[]
+  readonly rows: readonly JobRow[]
+  readonly search: string
+  readonly only: string
+  readonly filtered: boolean
+  readonly pager: { readonly text: string; readonly before: string; readonly after: string } | null
+  readonly unprotected: readonly InstalledApp[]
+  readonly moreUnprotected: string
+  readonly firstVisit: { readonly apps: readonly InstalledApp[]; readonly system: boolean } | null
+}
+
+/** The page. */
+export function homeView(facts: HomeFacts, t: T, f: Formats): HomeView {
+  const unprotected = (facts.apps ?? []).filter((app) => !facts.protectedApps.has(app.id))
+  const more = unprotected.length - shownApps
+  return {
+    heading: t('home.heading'),
+    attention: facts.attention.slice(0, shownAttention),
+    attentionTitle: t('home.attention.title', { count: facts.attention.length }),
+    moreAttention:
+      facts.attention.length > shownAttention
+        ? t('home.attention.more', { count: facts.attention.length - shownAttention })
+        : '',
+    summary: facts.sums.jobs === 0 ? [] : summary(facts, t, f),
+    rows: facts.rows,
+    search: facts.search,
+    only: facts.only,
+    filtered: facts.search !== '' || facts.only !== '',
+    pager: pagerOf(facts, t),
+    unprotected: unprotected.slice(0, shownApps),
+    moreUnprotected: more > 0 ? t('home.unprotected.more', { count: more }) : '',
+    firstVisit:
+      facts.sums.jobs === 0 ? { apps: facts.apps ?? [], system: facts.parts.length > 0 } : null,
+  }
+}
+
+/** The window's title: the worst state first. */
+export function homeTitle(attention: readonly AttentionItem[], t: T): string {
+  const failed = attention.filter((item) => item.state === 'failed').length
+  const warnings = attention.length - failed
+  if (failed > 0) return t('home.title.failed', { count: failed })
+  if (warnings > 0) return t('home.title.warning', { count: warnings })
+  return t('home.title.ok')
+}
+
+function summary(facts: HomeFacts, t: T, f: Formats): readonly string[] {
+  const { apps, protectedApps, sums, disk } = facts
+  const parts: string[] = []
+  if (apps !== null && apps.length > 0) {
+    const count = apps.filter((app) => protectedApps.has(app.id)).length
+    parts.push(t('home.sum.apps', { protected: count, count: apps.length }))
+  }
+  parts.push(
+    sums.lastSuccessAt === null
+      ? t('home.sum.no_backup')
+      : t('home.sum.newest', { when: f.moment(sums.lastSuccessAt).relative }),
+  )
+  parts.push(t('home.sum.archives', { count: sums.archives, size: f.size(sums.bytes) }))
+  if (disk !== null) {
+    parts.push(t('home.sum.disk', { free: f.size(disk.freeBytes), total: f.size(disk.totalBytes) }))
+  }
+  return parts
+}
+
+function pagerOf(facts: HomeFacts, t: T): HomeView['pager'] {
+  const { found, page, pageSize } = facts
+  if (found <= pageSize && page === 0) return null
+  const first = page * pageSize + 1
+  const last = Math.min(found, first + pageSize - 1)
+  return {
+    text: t('home.pager', { first: Math.min(first, found), last, count: found }),
+    before: page > 0 ? hrefOf(facts, page - 1) : '',
+    after: last < found ? hrefOf(facts, page + 1) : '',
+  }
+}
+
+function hrefOf(facts: HomeFacts, page: number): string {
+  const query = new URLSearchParams()
+  if (facts.search !== '') query.set('q', facts.search)
+  if (facts.only !== '') query.set('only', facts.only)
+  if (page > 0) query.set('page', String(page + 1))
+  return query.size === 0 ? '/' : `/?${query.toString()}`
+}

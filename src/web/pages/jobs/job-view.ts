@@ -1,0 +1,146 @@
+// A job's page: how it is set, what it keeps and why, its runs, its archives, and ticks that were skipped. Pure.
+import type { Archive } from '../../../domain/archive.ts'
+import type { Job } from '../../../domain/job.ts'
+import type { Run } from '../../../domain/run.ts'
+import type { RetentionPreview } from '../../../engine/engine.ts'
+import type { Activity } from '../../../store/activity.ts'
+import type { Formats, Moment, T } from '../../i18n.ts'
+import { shownRun, type ShownRun } from '../runs/row.ts'
+import type { ShownFact } from '../runs/view.ts'
+import { barCount, historyBars, type HistoryBars } from './bars.ts'
+import { dayInWords } from './days.ts'
+import { policyInWords } from './policy-words.ts'
+import { reasonInWords } from './reasons.ts'
+import { sizeChart, type SizeChart } from './size-chart.ts'
+import { thingOf, typeName } from './what.ts'
+import { whenInWords } from './when.ts'
+
+export interface JobPageFacts {
+  readonly job: Job
+  /** Newest first; one more than fits on a page when there are older ones. */
+  readonly runs: readonly Run[]
+  readonly pageSize: number
+  /** True when the runs are not the newest ones. */
+  readonly later: boolean
+  /** The newest runs, for the bars; newest first. */
+  readonly newest: readonly Run[]
+  readonly openRun: Run | null
+  readonly preview: RetentionPreview
+  readonly skipped: readonly Activity[]
+}
+
+export interface ShownArchive {
+  readonly name: string
+  readonly href: string
+  readonly at: Moment
+  readonly size: string
+  readonly corrupted: boolean
+  readonly goes: boolean
+  /** Why it stays or goes. */
+  readonly why: string
+}
+
+export interface JobPageView {
+  readonly id: number
+  readonly name: string
+  readonly enabled: boolean
+  readonly what: string
+  readonly facts: readonly ShownFact[]
+  readonly openRunId: number | null
+  readonly hold: string
+  readonly bars: HistoryBars
+  readonly chart: (SizeChart & { readonly label: string; readonly from: string; readonly to: string }) | null
+  readonly runs: readonly ShownRun[]
+  readonly older: string
+  readonly later: boolean
+  readonly archives: readonly ShownArchive[]
+  readonly archivesTitle: string
+  readonly goes: number
+  readonly skipped: readonly { readonly at: Moment; readonly reason: string }[]
+}
+
+/** The page. `language` is only for the days on the chart. */
+export function jobPageView(facts: JobPageFacts, language: string, t: T, f: Formats): JobPageView {
+  const { job, runs, pageSize, preview } = facts
+  const shownRuns = runs.slice(0, pageSize)
+  const oldest = shownRuns.at(-1)
+  const bytes = preview.archives.reduce((sum, one) => sum + one.sizeBytes, 0)
+  return {
+    id: job.id,
+    name: job.name,
+    enabled: job.enabled,
+    what: [typeName(job.type, t), thingOf(job.config)].filter(Boolean).join(' · '),
+    facts: factsOf(job, t, f),
+    openRunId: facts.openRun?.id ?? null,
+    hold: job.retentionHold ?? '',
+    bars: historyBars(
+      facts.newest
+        .slice(0, barCount)
+        .map((run) => run.status)
+        .toReversed(),
+      t,
+    ),
+    chart: chartOf(preview.archives, language, t, f),
+    runs: shownRuns.map((run) => shownRun(run, t, f)),
+    older: runs.length > pageSize && oldest ? `/jobs/${job.id}?before=${oldest.id}#runs` : '',
+    later: facts.later,
+    archives: shownArchives(preview, t, f),
+    archivesTitle: t('jobs.archives', { count: preview.archives.length, size: f.size(bytes) }),
+    goes: preview.plan.remove.length,
+    skipped: facts.skipped.map((entry) => ({
+      at: f.moment(entry.at),
+      reason: String(entry.facts['reason'] ?? ''),
+    })),
+  }
+}
+
+function factsOf(job: Job, t: T, f: Formats): readonly ShownFact[] {
+  const facts: ShownFact[] = [
+    { label: t('jobs.fact.when'), value: t('jobs.fact.when_zone', { when: whenInWords(job.cronExpr, t), zone: f.timeZone }) },
+    job.enabled && job.nextRunAt !== null
+      ? { label: t('jobs.fact.next'), value: f.exact(job.nextRunAt) }
+      : { label: t('jobs.fact.next'), value: t(job.enabled ? 'home.next.never' : 'home.next.off') },
+    { label: t('jobs.fact.keep'), value: policyInWords(job.retention, t, f) },
+  ]
+  if (job.coreOnly) facts.push({ label: t('jobs.fact.core_only'), value: t('jobs.fact.core_only_yes') })
+  if (job.hooks.preBackup) facts.push({ label: t('jobs.fact.pre_hook'), value: job.hooks.preBackup })
+  if (job.hooks.postBackup) facts.push({ label: t('jobs.fact.post_hook'), value: job.hooks.postBackup })
+  if (job.timeoutS !== null) facts.push({ label: t('jobs.fact.timeout'), value: f.duration(job.timeoutS * 1000) })
+  return facts
+}
+
+function chartOf(archives: readonly Archive[], language: string, t: T, f: Formats): JobPageView['chart'] {
+  const chart = sizeChart(archives.map((one) => ({ at: one.createdAt, bytes: one.sizeBytes })))
+  if (chart === null) return null
+  const from = dayInWords(chart.first.at, language, f.timeZone)
+  const to = dayInWords(chart.last.at, language, f.timeZone)
+  const label = t('jobs.chart.label', {
+    from,
+    to,
+    first: f.size(chart.first.bytes),
+    last: f.size(chart.last.bytes),
+    least: f.size(chart.least),
+    most: f.size(chart.most),
+  })
+  return { ...chart, label, from, to }
+}
+
+function shownArchives(preview: RetentionPreview, t: T, f: Formats): readonly ShownArchive[] {
+  const kept = new Map(preview.plan.keep.map((one) => [one.name, one.reasons]))
+  const goes = new Map(preview.plan.remove.map((one) => [one.name, one.reason]))
+  return preview.archives
+    .toSorted((a, b) => b.createdAt - a.createdAt)
+    .map((archive) => {
+      const reason = goes.get(archive.name)
+      const reasons = reason === undefined ? (kept.get(archive.name) ?? []) : [reason]
+      return {
+        name: archive.name,
+        href: `/archives/${encodeURIComponent(archive.name)}`,
+        at: f.moment(archive.createdAt),
+        size: f.size(archive.sizeBytes),
+        corrupted: archive.state === 'corrupted',
+        goes: reason !== undefined,
+        why: reasons.map((one) => reasonInWords(one, t)).join(', '),
+      }
+    })
+}

@@ -1,0 +1,102 @@
+// The live run page: state and log are sent as they change, until the run has ended.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { readRunLog } from '../../../engine/run-log.ts'
+import { getJob } from '../../../store/jobs.ts'
+import { getRun } from '../../../store/runs.ts'
+import { cursorOf, live, type LiveStream } from '../../live.ts'
+import { fragment, type WebContext } from '../../page.ts'
+import { runStatusView } from './view.ts'
+
+/** At most so often; a tool that prints a thousand lines a second must not make a thousand events. */
+const leastGapMs = 400
+/** Looked at anyway after this time: another process may have changed the run. */
+const lookEveryMs = 3000
+const pieceBytes = 64 * 1024
+
+/** Answers `GET /runs/:id/events`; the cursor is where the browser's log ends. */
+export function liveRun(c: WebContext, runId: number): Response {
+  const { engine } = c.get('deps')
+  return live(c, async (stream) => {
+    const bell = doorbell()
+    const stop = engine.watchRun(runId, bell.ring)
+    try {
+      let cursor = cursorOf(c)
+      let shown = ''
+      let told = ''
+      while (!stream.signal.aborted) {
+        bell.reset()
+        // The state is read before the log: a run seen as ended has nothing more to log.
+        const status = await statusHtml(c, runId)
+        cursor = await sendLog(c, runId, stream, cursor)
+        if (status.html !== shown) await stream.fragment('run-status', status.html)
+        shown = status.html
+        // Said aloud by screen readers: a new state, not every second of progress.
+        if (status.news !== told && told !== '') await stream.fragment('run-news', status.news)
+        told = status.news
+        if (!status.open) return
+        await pause(leastGapMs, stream.signal)
+        await bell.wait(lookEveryMs, stream.signal)
+      }
+    } finally {
+      stop()
+    }
+  })
+}
+
+interface Shown {
+  readonly html: string
+  readonly news: string
+  readonly open: boolean
+}
+
+async function statusHtml(c: WebContext, runId: number): Promise<Shown> {
+  const { db, clock } = c.get('deps')
+  const run = await getRun(db, runId)
+  const job = run === null ? null : await getJob(db, run.jobId)
+  // Its job was deleted meanwhile: nothing more will come.
+  if (run === null || job === null) return { html: '', news: '', open: false }
+  const status = runStatusView(run, job, clock.now(), c.get('t'), c.get('f'))
+  return { html: fragment(c, 'run-status', { status }), news: status.news, open: status.open }
+}
+
+async function sendLog(c: WebContext, runId: number, stream: LiveStream, from: number): Promise<number> {
+  const { config } = c.get('deps')
+  let cursor = from
+  for (;;) {
+    const piece = await readRunLog(config.dataDir, runId, cursor, pieceBytes)
+    if (piece.next === cursor) return cursor
+    await stream.log(piece.next, piece.text)
+    cursor = piece.next
+    if (piece.end || stream.signal.aborted) return cursor
+  }
+}
+
+/** Remembers a ring that comes while nobody waits. */
+function doorbell() {
+  let rung = false
+  let wake = () => {}
+  return {
+    ring() {
+      rung = true
+      wake()
+    },
+    reset() {
+      rung = false
+    },
+    async wait(ms: number, signal: AbortSignal): Promise<void> {
+      if (rung || signal.aborted) return
+      const done = new AbortController()
+      wake = () => done.abort()
+      await pause(ms, AbortSignal.any([signal, done.signal]))
+    },
+  }
+}
+
+/** Waits, less long when the signal says so. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal })
+  } catch {
+    // Woken early: the only way this timer fails.
+  }
+}

@@ -1,0 +1,78 @@
+// The run page with its live log, and the list of runs with the queue.
+import { isProblem, Problem } from '../../../domain/problem.ts'
+import { getJob, listJobs } from '../../../store/jobs.ts'
+import { getRun, listRuns, openRuns } from '../../../store/runs.ts'
+import { redirectWith } from '../../flash.ts'
+import { render, type MountPage, type WebContext } from '../../page.ts'
+import { runsListView } from './list-view.ts'
+import { liveRun } from './live.ts'
+import { endOfLog, shownLogBytes, streamLog } from './log.ts'
+import { runStatusView, runTitle } from './view.ts'
+import { isTerminal } from '../../../domain/run-state.ts'
+
+const pageSize = 50
+
+export const mountRuns: MountPage = (app, { db, engine, config, clock, sources }) => {
+  app.get('/runs', async (c) => {
+    const before = numberOf(c.req.query('before') ?? '')
+    const [open, recent, jobs] = await Promise.all([
+      openRuns(db),
+      listRuns(db, { limit: pageSize + 1, ...(before === null ? {} : { beforeId: before }) }),
+      listJobs(db),
+    ])
+    const facts = { open, recent, jobs, sources, before, pageSize, laneSize: engine.settings().generalLaneSize }
+    const model = runsListView(facts, clock.now(), c.get('t'), c.get('f'))
+    return render(c, 'runs/list', { page: model }, { title: c.get('t')('runs.list.title') })
+  })
+
+  app.get('/runs/:id', async (c) => {
+    const { run, job } = await runOf(c)
+    const t = c.get('t')
+    const status = runStatusView(run, job, clock.now(), t, c.get('f'))
+    const log = await endOfLog(config.dataDir, run.id, shownLogBytes)
+    const page = {
+      status,
+      jobId: job.id,
+      jobName: job.name,
+      log: { text: log.text, cursor: log.next, before: log.before === 0 ? '' : c.get('f').size(log.before) },
+      refresh: !isTerminal(run.status) ? 5 : 0,
+    }
+    return render(c, 'runs/run', page, { title: runTitle(run, job, t) })
+  })
+
+  app.get('/runs/:id/log', async (c) => {
+    const { run } = await runOf(c)
+    const from = numberOf(c.req.query('from') ?? '') ?? 0
+    if (c.req.query('download') !== undefined) {
+      c.header('Content-Disposition', `attachment; filename="backupmanager-run-${run.id}.log"`)
+    }
+    c.header('Content-Type', 'text/plain; charset=utf-8')
+    return c.body(streamLog(config.dataDir, run.id, from))
+  })
+
+  app.get('/runs/:id/events', async (c) => liveRun(c, (await runOf(c)).run.id))
+
+  app.post('/runs/:id/cancel', async (c) => {
+    const { run } = await runOf(c)
+    try {
+      await engine.cancelRun(run.id, c.get('user'))
+    } catch (error) {
+      // It ended by itself a moment before: the page says how.
+      if (!isProblem(error, 'run_finished')) throw error
+      return redirectWith(c, `/runs/${run.id}`, 'runs.flash.finished', {}, 'warning')
+    }
+    return redirectWith(c, `/runs/${run.id}`, 'runs.flash.cancelled')
+  })
+
+  async function runOf(c: WebContext) {
+    const id = numberOf(c.req.param('id') ?? '')
+    const run = id === null ? null : await getRun(db, id)
+    const job = run === null ? null : await getJob(db, run.jobId)
+    if (run === null || job === null) throw new Problem('run_not_found', { id: c.req.param('id') })
+    return { run, job }
+  }
+}
+
+function numberOf(text: string): number | null {
+  return /^\d{1,15}$/.test(text) ? Number(text) : null
+}

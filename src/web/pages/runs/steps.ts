@@ -1,0 +1,63 @@
+// The steps of a run as the page lists them: done, going on, still to come, failed, or not reached.
+import type { Job } from '../../../domain/job.ts'
+import { runSteps, type Run, type RunStep } from '../../../domain/run.ts'
+import type { MessageKey } from '../../../../locales/en.ts'
+import type { T } from '../../i18n.ts'
+import { isTerminal } from '../../../domain/run-state.ts'
+
+export type StepState = 'done' | 'now' | 'next' | 'failed' | 'not_reached'
+
+export interface ShownStep {
+  readonly mark: '✓' | '◌' | '·' | '■' | '–'
+  readonly name: string
+  /** In words, e.g. `done`. */
+  readonly word: string
+  readonly state: StepState
+}
+
+const marks: Readonly<Record<StepState, ShownStep['mark']>> = {
+  done: '✓',
+  now: '◌',
+  next: '·',
+  failed: '■',
+  not_reached: '–',
+}
+const stateKeys: Readonly<Record<StepState, MessageKey>> = {
+  done: 'runs.step_state.done',
+  now: 'runs.step_state.now',
+  next: 'runs.step_state.next',
+  failed: 'runs.step_state.failed',
+  not_reached: 'runs.step_state.not_reached',
+}
+
+/** Steps that this run has: those of hooks only when the job has the hook. */
+export function stepsOf(run: Run, hooks: Job['hooks'], t: T): readonly ShownStep[] {
+  const steps = runSteps.filter(
+    (step) =>
+      (step !== 'pre_hook' || hooks.preBackup !== undefined || run.step === 'pre_hook') &&
+      (step !== 'post_hook' || hooks.postBackup !== undefined || run.step === 'post_hook'),
+  )
+  const at = run.step === null ? -1 : steps.indexOf(run.step)
+  const failedAt = failedStep(run)
+  return steps.map((step, i) => {
+    const state = stateOf(run, step, i, at, failedAt === null ? -1 : steps.indexOf(failedAt))
+    return { mark: marks[state], name: t(`runs.step.${step}`), word: t(stateKeys[state]), state }
+  })
+}
+
+function stateOf(run: Run, step: RunStep, i: number, at: number, failedAt: number): StepState {
+  if (!isTerminal(run.status)) return i < at ? 'done' : i === at ? 'now' : 'next'
+  if (failedAt >= 0) {
+    // post_hook runs whatever happened, so it may be done behind the step that failed.
+    if (i === failedAt) return 'failed'
+    return i < failedAt || (step === 'post_hook' && run.step === 'post_hook') ? 'done' : 'not_reached'
+  }
+  return i <= at ? 'done' : 'not_reached'
+}
+
+/** The step that ended the run badly; null when it ended well, or before any step. */
+function failedStep(run: Run): RunStep | null {
+  if (!isTerminal(run.status) || run.status === 'success' || run.status === 'warning') return null
+  if (run.step !== 'post_hook') return run.step
+  return run.errorCode === 'hook_failed' ? 'pre_hook' : 'backup'
+}

@@ -1,0 +1,144 @@
+// The run page's model: what happened, what it means, what to do. Pure: facts in, texts out.
+import type { Job } from '../../../domain/job.ts'
+import { notes, type Run, type TargetResult } from '../../../domain/run.ts'
+import type { Formats, Moment, T } from '../../i18n.ts'
+import { problemText, type ProblemText, warningText } from '../../problem-text.ts'
+import { shapes, stateOfRun, type ShownState, type Tone } from './state.ts'
+import { stepsOf, type ShownStep } from './steps.ts'
+import { isTerminal } from '../../../domain/run-state.ts'
+
+export interface ShownFact {
+  readonly label: string
+  readonly value: string
+  /** Exact time, for values that are moments. */
+  readonly at?: Moment
+  readonly href?: string
+}
+
+export interface RunStatusView {
+  readonly id: number
+  readonly state: ShownState
+  readonly open: boolean
+  /** What has newly begun or ended, for screen readers. Plain text. */
+  readonly news: string
+  /** One line: since when, or when and how long. */
+  readonly line: string
+  readonly progress: RunProgress | null
+  readonly steps: readonly ShownStep[]
+  readonly problem: ProblemText | null
+  readonly facts: readonly ShownFact[]
+  readonly targets: readonly { readonly name: string; readonly state: ShownState; readonly detail: string }[]
+  readonly warnings: readonly { readonly text: string; readonly note: boolean }[]
+  /** Empty, or how many warnings are only in the log. */
+  readonly moreWarnings: string
+  readonly exitCodes: readonly { readonly program: string; readonly code: number }[]
+  /** `none`: it has ended; `asked`: it is being cancelled. */
+  readonly cancel: 'possible' | 'asked' | 'none'
+}
+
+export interface RunProgress {
+  /** A whole number, 0 to 100; null when the total is not known. */
+  readonly percent: number | null
+  readonly text: string
+}
+
+/** What the run page shows and live updates replace. `now` is epoch milliseconds. */
+export function runStatusView(run: Run, job: Job, now: number, t: T, f: Formats): RunStatusView {
+  const state = stateOfRun(run.status, t)
+  const steps = stepsOf(run, job.hooks, t)
+  return {
+    id: run.id,
+    state,
+    news: [state.label, steps.find((step) => step.state === 'now')?.name ?? ''].filter(Boolean).join(': '),
+    open: !isTerminal(run.status),
+    line: lineOf(run, now, t, f),
+    progress: run.status === 'running' ? progressOf(run, now, t, f) : null,
+    steps,
+    problem: run.errorCode === null ? null : problemText({ t, f }, run.errorCode, run.errorFacts),
+    facts: factsOf(run, t, f),
+    targets: run.targets.map((target) => shownTarget(target, t)),
+    warnings: run.warnings.map((warning) => ({ text: warningText({ t, f }, warning), note: notes.has(warning.code) })),
+    moreWarnings:
+      run.warningCount > run.warnings.length
+        ? t('runs.more_warnings', { count: run.warningCount - run.warnings.length })
+        : '',
+    exitCodes: Object.entries(run.exitCodes).map(([program, code]) => ({ program, code })),
+    cancel: isTerminal(run.status) ? 'none' : run.cancelRequested ? 'asked' : 'possible',
+  }
+}
+
+/** The window's title: state first. */
+export function runTitle(run: Run, job: Job, t: T): string {
+  const state = stateOfRun(run.status, t)
+  return `${shapes[state.state]} ${state.label} · ${t('runs.title', { id: run.id, job: job.name })}`
+}
+
+function lineOf(run: Run, now: number, t: T, f: Formats): string {
+  if (run.status === 'queued') {
+    return run.notBefore > now
+      ? t('runs.line.not_before', { time: f.exact(run.notBefore) })
+      : t('runs.line.queued', { duration: f.duration(Math.max(0, now - run.queuedAt)) })
+  }
+  if (run.status === 'running') {
+    return t('runs.line.running', { duration: f.duration(Math.max(0, now - (run.startedAt ?? now))) })
+  }
+  const took = tookMs(run)
+  const ended = f.moment(run.finishedAt ?? run.queuedAt).relative
+  return took === null ? t('runs.line.ended', { ended }) : t('runs.line.took', { ended, duration: f.duration(took) })
+}
+
+function tookMs(run: Run): number | null {
+  return run.startedAt === null || run.finishedAt === null ? null : Math.max(0, run.finishedAt - run.startedAt)
+}
+
+function progressOf(run: Run, now: number, t: T, f: Formats): RunProgress | null {
+  const done = run.progressDone
+  const total = run.progressTotal
+  if (done === null) return null
+  if (total === null || total <= 0) return { percent: null, text: t('runs.progress.done', { done: f.size(done) }) }
+  const share = Math.min(1, done / total)
+  const percent = Math.floor(share * 100)
+  const facts = { percent, done: f.size(done), total: f.size(total) }
+  const elapsed = now - (run.startedAt ?? now)
+  // Before some seconds and some percent have passed, an estimate would only jump about.
+  if (elapsed < 5000 || share < 0.02 || share >= 1) return { percent, text: t('runs.progress.of', facts) }
+  const left = f.duration((elapsed * (1 - share)) / share)
+  return { percent, text: t('runs.progress.left', { ...facts, left }) }
+}
+
+function factsOf(run: Run, t: T, f: Formats): readonly ShownFact[] {
+  const facts: ShownFact[] = [
+    { label: t('runs.fact.trigger'), value: t(`runs.trigger.${run.trigger}`, { actor: run.actor }) },
+    { label: t('runs.fact.queued'), value: '', at: f.moment(run.queuedAt) },
+  ]
+  if (run.startedAt !== null) facts.push({ label: t('runs.fact.started'), value: '', at: f.moment(run.startedAt) })
+  if (run.finishedAt !== null) facts.push({ label: t('runs.fact.finished'), value: '', at: f.moment(run.finishedAt) })
+  const took = tookMs(run)
+  if (took !== null) facts.push({ label: t('runs.fact.took'), value: f.duration(took) })
+  if (run.sizeBytes !== null) facts.push({ label: t('runs.fact.size'), value: f.size(run.sizeBytes) })
+  if (run.archiveName !== null) {
+    // The name is chosen before the archive exists: a link only once it was recorded.
+    const there = run.sizeBytes !== null
+    facts.push({
+      label: t('runs.fact.archive'),
+      value: run.archiveName,
+      ...(there ? { href: `/archives/${encodeURIComponent(run.archiveName)}` } : {}),
+    })
+  }
+  return facts
+}
+
+const targetTones: Readonly<Record<TargetResult['status'], Tone>> = {
+  success: 'ok',
+  warning: 'warning',
+  error: 'failed',
+  skipped: 'never',
+}
+
+function shownTarget(target: TargetResult, t: T) {
+  return {
+    name: t(`runs.target.${target.kind}`, { id: target.id }),
+    state: { state: targetTones[target.status], label: t(`runs.target_state.${target.status}`) },
+    detail: target.detail ?? '',
+  }
+}

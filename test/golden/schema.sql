@@ -1,0 +1,132 @@
+CREATE TABLE activity (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  at         INTEGER NOT NULL,
+  actor      TEXT NOT NULL,
+  action     TEXT NOT NULL,
+  subject    TEXT NOT NULL,
+  job_id     INTEGER,
+  facts_json TEXT NOT NULL DEFAULT '{}'
+) STRICT;
+CREATE INDEX activity_by_time ON activity (at);
+CREATE INDEX activity_of_job ON activity (job_id, id);
+CREATE TABLE archive_holds (
+  archive_name TEXT NOT NULL,
+  holder       TEXT NOT NULL,
+  reason       TEXT NOT NULL CHECK (reason IN ('verify', 'restore', 'send', 'download', 'delete')),
+  expires_at   INTEGER NOT NULL,
+  PRIMARY KEY (archive_name, holder)
+) STRICT;
+CREATE TABLE archives (
+  name             TEXT PRIMARY KEY,
+  file             TEXT NOT NULL,
+  fingerprint      TEXT NOT NULL,
+  type             TEXT,
+  app              TEXT,
+  instance_name    TEXT,
+  created_at       INTEGER NOT NULL,
+  size_bytes       INTEGER NOT NULL,
+  sha256           TEXT,
+  state            TEXT NOT NULL CHECK (state IN ('ok', 'unverified', 'corrupted')),
+  state_detail     TEXT,
+  origin           TEXT NOT NULL CHECK (origin IN ('local', 'received', 'foreign')),
+  pinned           INTEGER NOT NULL DEFAULT 0 CHECK (pinned IN (0, 1)),
+  job_id           INTEGER REFERENCES jobs (id) ON DELETE SET NULL,
+  job_uid          TEXT,
+  verified_at      INTEGER,
+  deleting         INTEGER NOT NULL DEFAULT 0 CHECK (deleting IN (0, 1)),
+  missing_at       INTEGER, -- since when its file is gone; kept, because an unmounted disk looks like an emptied folder
+  info_json        TEXT NOT NULL,
+  backup_info_json TEXT
+) STRICT;
+CREATE INDEX archives_by_app ON archives (app, type, instance_name, deleting, missing_at);
+CREATE INDEX archives_by_time ON archives (created_at, name);
+CREATE INDEX archives_of_job ON archives (job_id, created_at, size_bytes, state, deleting, missing_at);
+CREATE TABLE jobs (
+  id               INTEGER PRIMARY KEY AUTOINCREMENT,
+  uid              TEXT NOT NULL UNIQUE,
+  name             TEXT NOT NULL COLLATE NOCASE UNIQUE,
+  type             TEXT NOT NULL,
+  config_json      TEXT NOT NULL,
+  cron_expr        TEXT NOT NULL,
+  retention_mode   TEXT NOT NULL CHECK (retention_mode IN ('count', 'daily', 'gfs')),
+  retention_value  INTEGER NOT NULL,
+  retention_config TEXT NOT NULL,
+  retention_hold   TEXT,
+  enabled          INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),
+  core_only        INTEGER NOT NULL DEFAULT 0 CHECK (core_only IN (0, 1)),
+  hooks_json       TEXT NOT NULL,
+  timeout_s        INTEGER,
+  next_run_at      INTEGER,
+  created_at       INTEGER NOT NULL,
+  updated_at       INTEGER NOT NULL
+) STRICT;
+CREATE INDEX jobs_due ON jobs (next_run_at) WHERE enabled = 1;
+CREATE TABLE remote_instances (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  name       TEXT NOT NULL,
+  url        TEXT NOT NULL,
+  api_key    TEXT NOT NULL, -- encrypted
+  last_seen  INTEGER,
+  status     TEXT CHECK (status IN ('online', 'offline', 'error')),
+  created_at INTEGER
+) STRICT;
+CREATE TABLE remote_runs (
+  id              INTEGER PRIMARY KEY AUTOINCREMENT,
+  instance_id     INTEGER NOT NULL REFERENCES remote_instances (id) ON DELETE CASCADE,
+  job_name        TEXT,
+  last_run_at     INTEGER,
+  last_status     TEXT,
+  archive_count   INTEGER,
+  last_size_bytes INTEGER
+) STRICT;
+CREATE TABLE runs (
+  id                INTEGER PRIMARY KEY AUTOINCREMENT,
+  job_id            INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+  status            TEXT NOT NULL CHECK (status IN ('queued', 'running', 'success', 'warning', 'error', 'cancelled', 'interrupted')),
+  trigger           TEXT NOT NULL CHECK (trigger IN ('schedule', 'manual', 'api', 'catch_up')),
+  actor             TEXT NOT NULL,
+  operation         TEXT NOT NULL UNIQUE,
+  queued_at         INTEGER NOT NULL,
+  not_before        INTEGER NOT NULL,
+  started_at        INTEGER,
+  finished_at       INTEGER,
+  log_text          TEXT, -- the last lines, kept when the log file is gone
+  archive_name      TEXT,
+  size_bytes        INTEGER,
+  step              TEXT,
+  progress_done     INTEGER,
+  progress_total    INTEGER,
+  error_code        TEXT,
+  error_facts       TEXT NOT NULL DEFAULT '{}',
+  targets_json      TEXT NOT NULL DEFAULT '[]',
+  warnings_json     TEXT NOT NULL DEFAULT '[]',
+  warning_count     INTEGER NOT NULL DEFAULT 0,
+  exit_codes_json   TEXT NOT NULL DEFAULT '{}',
+  cancel_requested  INTEGER NOT NULL DEFAULT 0 CHECK (cancel_requested IN (0, 1)),
+  CHECK ((status IN ('queued', 'running')) = (finished_at IS NULL))
+) STRICT;
+CREATE INDEX runs_by_status ON runs (status);
+CREATE INDEX runs_of_job ON runs (job_id, id, status);
+CREATE INDEX runs_of_job_by_status ON runs (job_id, status, finished_at);
+CREATE UNIQUE INDEX runs_one_open_per_job ON runs (job_id) WHERE status IN ('queued', 'running');
+CREATE TABLE schema_migrations (
+  name       TEXT PRIMARY KEY,
+  sha256     TEXT NOT NULL,
+  applied_at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE settings (
+  key        TEXT PRIMARY KEY,
+  value_json TEXT NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE sqlite_sequence(name,seq);
+CREATE TABLE uploads (
+  upload_id       TEXT PRIMARY KEY,
+  filename        TEXT NOT NULL,
+  total_size      INTEGER NOT NULL,
+  chunk_size      INTEGER NOT NULL,
+  chunks_received INTEGER NOT NULL DEFAULT 0,
+  checksum        TEXT,
+  started_at      INTEGER NOT NULL,
+  status          TEXT NOT NULL CHECK (status IN ('pending', 'in_progress', 'complete', 'error'))
+) STRICT;
