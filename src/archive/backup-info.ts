@@ -1,8 +1,8 @@
 // Our own description of an archive, `backup_info.json`: what made it, for whom, and a hash of everything before it.
 import type { ArchiveOrder } from '../domain/helper-protocol.ts'
+import { localIso } from '../domain/iso-time.ts'
 import { Problem } from '../domain/problem.ts'
 import { backupInfoMaxBytes } from './format.ts'
-import { isoInZone } from './iso-time.ts'
 
 export interface BackupInfoFacts {
   /** Id of the source. */
@@ -25,7 +25,7 @@ export function backupInfo(order: ArchiveOrder, facts: BackupInfoFacts): Record<
     instance_id: order.instance.id,
     app: order.app,
     type: facts.type,
-    created_at: isoInZone(order.createdAt, order.timeZone),
+    created_at: localIso(order.createdAt, order.timeZone, { milliseconds: true }),
     backupmanager_version: order.backupmanagerVersion,
     yunohost_version: facts.yunohostVersion,
     job: { uid: order.job.uid, name: order.job.name },

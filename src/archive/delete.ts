@@ -45,7 +45,8 @@ function filesOf(archivesDir: string, name: string): string[] {
   const paths = archivePaths(archivesDir, name)
   const found = locate(archivesDir, name)
   const tars: string[] = []
-  if (found?.link && lstatSync(found.link.target, { throwIfNoEntry: false })?.isFile()) tars.push(found.link.target)
+  if (found?.link && lstatSync(found.link.target, { throwIfNoEntry: false })?.isFile())
+    tars.push(found.link.target)
   if (found?.link) tars.push(found.link.path)
   if (found && !tars.some((tar) => basename(tar) === found.file)) tars.push(found.path)
   return [...tars, paths.sidecar, paths.backupInfo]

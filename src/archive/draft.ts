@@ -82,7 +82,10 @@ export async function openDraft(
     seal: async (describe) => {
       const { damage, payloadEnd } = scanner.end()
       // Our own members alone have no end blocks yet; after tar has run, nothing but a proper end will do.
-      if (damage !== '' && !(payloadEnd === null && length === seen && damage.startsWith('end of archive missing'))) {
+      if (
+        damage !== '' &&
+        !(payloadEnd === null && length === seen && damage.startsWith('end of archive missing'))
+      ) {
         throw new Problem('archive_truncated', { archive: name, detail: damage })
       }
       const backupInfo = describe(hash.copy().digest('hex'), length)
@@ -118,7 +121,11 @@ export async function openDraft(
 
 function create(partial: string, name: string): number {
   try {
-    const fd = openSync(partial, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, archiveMode)
+    const fd = openSync(
+      partial,
+      constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+      archiveMode,
+    )
     fchmodSync(fd, archiveMode)
     return fd
   } catch (error) {

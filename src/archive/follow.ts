@@ -23,17 +23,17 @@ export interface FollowOptions<T> {
 /** What `done` gives, once everything the writer wrote has been handed out. Rejects as `done` does. */
 export async function follow<T>(fd: number, options: FollowOptions<T>): Promise<T> {
   const buffer = Buffer.allocUnsafeSlow(chunkSize)
-  let state: 'writing' | 'written' | 'failed' = 'writing'
+  const writer = { state: 'writing' as 'writing' | 'written' | 'failed' }
   const settled = options.done.then(
-    () => void (state = 'written'),
-    () => void (state = 'failed'),
+    () => void (writer.state = 'written'),
+    () => void (writer.state = 'failed'),
   )
   const flusher = startFlusher(fd)
   let position = options.from
   try {
-    while (state !== 'failed') {
+    while (writer.state !== 'failed') {
       // Asked for before the size: whatever was written by then is seen in this round.
-      const last = state === 'written'
+      const last = writer.state === 'written'
       const size = fstatSync(fd).size
       flusher.grown(size)
       while (position < size && (size - position >= worthReading || last)) {

@@ -193,7 +193,8 @@ export function tarScanner(onMember?: (member: TarMember) => void): TarScanner {
     let wrong = damage
     if (wrong === '') {
       if (state === 'data') wrong = `data cut off at byte ${position}`
-      else if (state === 'meta' || state === 'sparse' || filled > 0) wrong = `header cut off at byte ${position}`
+      else if (state === 'meta' || state === 'sparse' || filled > 0)
+        wrong = `header cut off at byte ${position}`
       else if (state === 'header') wrong = `end of archive missing at byte ${position}`
       else if (zeroBytes < 2 * blockSize) wrong = `end of archive cut off at byte ${position}`
     }

@@ -5,7 +5,7 @@ import { tarScanner } from './tar-scanner.ts'
 
 export interface TarWalk {
   /** The chunk may be used again once this has come back. */
-  push(chunk: Buffer): Promise<void> | void
+  push(chunk: Buffer): Promise<void>
   end(): Promise<{ readonly members: number; readonly damage: string }>
 }
 
@@ -13,7 +13,10 @@ export interface TarWalk {
 export function plainWalk(): TarWalk {
   const scanner = tarScanner()
   return {
-    push: (chunk) => void scanner.push(chunk),
+    push: (chunk) => {
+      scanner.push(chunk)
+      return Promise.resolve()
+    },
     end: () => Promise.resolve(scanner.end()),
   }
 }
@@ -39,7 +42,7 @@ export function gunzipWalk(): TarWalk {
   })
   return {
     push: (chunk) => {
-      if (failure !== '') return
+      if (failure !== '') return Promise.resolve()
       return new Promise((resolve) => {
         release = resolve
         gunzip.write(chunk, () => resolve())

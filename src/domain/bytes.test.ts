@@ -50,5 +50,10 @@ test('the exact text is read back to the same number', () => {
 })
 
 test('a written size never shows 1,024 of a unit', () => {
-  fc.assert(fc.property(fc.integer({ min: 0, max: 2 ** 50 }), (bytes) => !formatBytes(bytes, 'en').startsWith('1024')))
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 0, max: 2 ** 50 }),
+      (bytes) => !formatBytes(bytes, 'en').startsWith('1024'),
+    ),
+  )
 })

@@ -1,6 +1,16 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { calendarOf, dayKey, isTimeZone, localDay, localIso, monthKey, weekday, weekKey, yearKey } from './calendar.ts'
+import {
+  calendarOf,
+  dayKey,
+  isTimeZone,
+  localDay,
+  localIso,
+  monthKey,
+  weekday,
+  weekKey,
+  yearKey,
+} from './calendar.ts'
 
 const zones = [
   'UTC',
@@ -52,7 +62,12 @@ test.each([
 
 test('a day number gives day, month, year and weekday', () => {
   const day = at('2026-05-08') / 86_400_000
-  expect([dayKey(day), monthKey(day), yearKey(day), weekday(day)]).toEqual(['2026-05-08', '2026-05', '2026', 4])
+  expect([dayKey(day), monthKey(day), yearKey(day), weekday(day)]).toEqual([
+    '2026-05-08',
+    '2026-05',
+    '2026',
+    4,
+  ])
   expect(weekday(-4)).toBe(6)
 })
 

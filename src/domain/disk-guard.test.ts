@@ -25,11 +25,17 @@ test('asks for a tenth more than the estimate, and says what is missing', () => 
 test('without an estimate only the reserve counts', () => {
   const disk = { totalBytes: 10_000, reserveBytes: 500, neededBytes: null }
   expect(diskGuard({ ...disk, freeBytes: 500 })).toMatchObject({ ok: true })
-  expect(diskGuard({ ...disk, freeBytes: 499 })).toMatchObject({ ok: false, neededBytes: null, shortBytes: 1 })
+  expect(diskGuard({ ...disk, freeBytes: 499 })).toMatchObject({
+    ok: false,
+    neededBytes: null,
+    shortBytes: 1,
+  })
 })
 
 test('an admin may set the reserve to nothing', () => {
-  expect(diskGuard({ totalBytes: 10, freeBytes: 0, neededBytes: 0, reserveBytes: 0 })).toMatchObject({ ok: true })
+  expect(diskGuard({ totalBytes: 10, freeBytes: 0, neededBytes: 0, reserveBytes: 0 })).toMatchObject({
+    ok: true,
+  })
 })
 
 test('a backup as large as estimated never reaches into the reserve', () => {
@@ -39,7 +45,12 @@ test('a backup as large as estimated never reaches into the reserve', () => {
       const verdict = diskGuard({ neededBytes, freeBytes, totalBytes, reserveBytes })
       if (verdict.ok) expect(freeBytes - neededBytes).toBeGreaterThanOrEqual(verdict.reserveBytes)
       else {
-        const more = diskGuard({ neededBytes, freeBytes: freeBytes + verdict.shortBytes, totalBytes, reserveBytes })
+        const more = diskGuard({
+          neededBytes,
+          freeBytes: freeBytes + verdict.shortBytes,
+          totalBytes,
+          reserveBytes,
+        })
         expect(more.ok).toBe(true)
       }
     }),

@@ -70,7 +70,12 @@ function newestFirst(a: RetentionItem, b: RetentionItem): number {
   return a.name === b.name ? 0 : a.name < b.name ? 1 : -1
 }
 
-function fillSlots(candidates: readonly Case[], policy: RetentionPolicy, now: number, calendar: Calendar): void {
+function fillSlots(
+  candidates: readonly Case[],
+  policy: RetentionPolicy,
+  now: number,
+  calendar: Calendar,
+): void {
   if (policy.mode === 'count') fillRanks(candidates, policy.count)
   else if (policy.mode === 'daily') fillWindow(candidates, calendar.day(now) - policy.days, calendar)
   else fillPeriods(candidates, policy, calendar)

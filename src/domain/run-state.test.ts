@@ -51,7 +51,12 @@ describe('the outcome of a run', () => {
     targets: readonly TargetResult['status'][],
     warnings: readonly RunWarning['code'][] = [],
     error = false,
-  ) => outcome({ targets: targets.map((status) => ({ status })), warnings: warnings.map((code) => ({ code })), error })
+  ) =>
+    outcome({
+      targets: targets.map((status) => ({ status })),
+      warnings: warnings.map((code) => ({ code })),
+      error,
+    })
 
   test.each<[string, ReturnType<typeof of>, ReturnType<typeof outcome>]>([
     ['all targets well', of(['success', 'success']), 'success'],

@@ -1,5 +1,6 @@
 // What happens by itself once an hour: the directory is looked at again, archives are proven in rotation, old history goes.
 import { dueForVerify } from '../domain/verify-rotation.ts'
+import { deleteActivityBefore } from '../store/activity.ts'
 import { verifyCandidates } from '../store/archives.ts'
 import { deleteRunsBefore } from '../store/runs.ts'
 import { getSettings } from '../store/settings.ts'
@@ -22,6 +23,7 @@ export async function keepHouse(deps: EngineDeps, signal: AbortSignal): Promise<
   await rescan(deps)
   const settings = await getSettings(deps.db)
   const now = deps.clock.now()
+  await deleteActivityBefore(deps.db, now - settings.historyDays * DAY_MS)
   const removed = await deleteRunsBefore(deps.db, now - settings.historyDays * DAY_MS, KEEP_PER_JOB)
   await removeRunLogs(deps.dataDir, removed)
   if (settings.verifyEveryDays === 0) return

@@ -5,7 +5,7 @@ import { isProblem, Problem } from '../domain/problem.ts'
 import type { RetentionPolicy } from '../domain/retention-policy.ts'
 import { planRetention } from '../domain/retention.ts'
 import { addActivity } from '../store/activity.ts'
-import { archivesOfJob, getArchive, markDeleting, removeArchives } from '../store/archives.ts'
+import { archivesOfJob, getArchive, markDeleting, removeArchives, unmarkDeleting } from '../store/archives.ts'
 import { acquireHold, heldNames, releaseHold } from '../store/holds.ts'
 import type { EngineDeps } from './deps.ts'
 import type { Actor, RetentionPreview } from './engine.ts'
@@ -78,7 +78,7 @@ export async function deleteArchive(
   }
   try {
     await markDeleting(deps.db, name)
-    await deps.helper.call('archive.delete', { name })
+    await deleteFiles(deps, name)
     await deps.db.transaction().execute(async (trx) => {
       await removeArchives(trx, [name])
       await addActivity(trx, {
@@ -92,6 +92,16 @@ export async function deleteArchive(
     })
   } finally {
     await releaseHold(deps.db, name, holder)
+  }
+}
+
+/** Shown again when the files could not be deleted; the next scan tells what is left of them. */
+async function deleteFiles(deps: EngineDeps, name: string): Promise<void> {
+  try {
+    await deps.helper.call('archive.delete', { name })
+  } catch (error) {
+    await unmarkDeleting(deps.db, name)
+    throw error
   }
 }
 

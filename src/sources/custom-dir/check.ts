@@ -25,7 +25,9 @@ export async function check(
   const code = source ? placeError(settings, source, io.places) : 'path_not_absolute'
   if (code) errors.push({ field, code, facts: { path: settings.source_path } })
   if (!source || errors.length > 0) return errors
-  return (await leavesNothing(settings, source, io)) ? [{ field: 'config.excludes', code: 'excludes_everything' }] : []
+  return (await leavesNothing(settings, source, io))
+    ? [{ field: 'config.excludes', code: 'excludes_everything' }]
+    : []
 }
 
 /** `dev:ino` of the directories that must never be entered, be they mounted into the source by another way. */

@@ -41,11 +41,16 @@ export function excludesOf(patterns: readonly string[]): Excludes {
 
 function matches(pattern: Pattern, steps: readonly string[], isDirectory: boolean): boolean {
   if (pattern.directoriesOnly && !isDirectory) return false
-  return matchSequence(pattern.segments, pattern.anchored ? steps : steps.slice(-1), matchSegment, (s) => s === '**')
+  return matchSequence(
+    pattern.segments,
+    pattern.anchored ? steps : steps.slice(-1),
+    matchSegment,
+    (s) => s === '**',
+  )
 }
 
 function matchSegment(segment: Segment, step: string): boolean {
-  return segment !== '**' && matchSequence(segment, [...step], matchByte, (piece) => piece.is === 'star')
+  return segment !== '**' && matchSequence(segment, step.split(''), matchByte, (piece) => piece.is === 'star')
 }
 
 function matchByte(piece: Piece, byte: string): boolean {

@@ -19,7 +19,12 @@ export function sourcePath(given: string): SourcePath | null {
   const names = Buffer.from(shown, 'utf8').toString('latin1').split('/').slice(1)
   // The `.` at the end makes tar follow a symbolic link: parents are stored as the directories they are.
   const along = names.map((_, i) => `./${names.slice(0, i + 1).join('/')}/.`)
-  return { shown, root: shown === '/' ? '' : `/${names.join('/')}`, parents: along.slice(0, -1), self: along.at(-1) ?? './.' }
+  return {
+    shown,
+    root: shown === '/' ? '' : `/${names.join('/')}`,
+    parents: along.slice(0, -1),
+    self: along.at(-1) ?? './.',
+  }
 }
 
 /** The name that tar is given for an entry of the walk. It begins with `./`, so that nothing looks like an option. */

@@ -40,10 +40,11 @@ function kindOf(text: string): TarMessage['kind'] {
   if (text.startsWith('File removed before we read it')) return 'vanished'
   if (text.startsWith('file changed as we read it')) return 'changed'
   if (/^File shrank by \d+ bytes?; padding with zeros/.test(text)) return 'shrank'
-  if (/^Read error at byte \d+/.test(text)) return 'damaged'
-  if (/^Cannot (?:stat|open|readlink|read|savedir)\b/.test(text)) return text.endsWith(gone) ? 'vanished' : 'unreadable'
+  if (/^Read error at byte \d+|^Cannot seek/.test(text)) return 'damaged'
+  if (/^Cannot (?:stat|open|readlink|read|savedir)\b/.test(text))
+    return text.endsWith(gone) ? 'vanished' : 'unreadable'
   if (/^socket ignored|^door ignored|^Unknown file type; file ignored/.test(text)) return 'socket'
-  if (/^Cannot (?:l?listxattr|l?getxattr|f?getxattr|acl_|get|seek)/.test(text)) return 'metadata'
+  if (/^Cannot (?:l?listxattr|l?getxattr|f?getxattr|acl_|get)/.test(text)) return 'metadata'
   return 'other'
 }
 

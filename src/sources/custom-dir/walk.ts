@@ -14,7 +14,7 @@ export interface WalkOptions {
   readonly never: ReadonlySet<string>
   readonly signal: AbortSignal
   /** Relative path of what is backed up: parents before children, siblings by their bytes. `false` ends the walk. */
-  onEntry(path: string, isDirectory: boolean): boolean | void
+  readonly onEntry: (path: string, isDirectory: boolean) => boolean | void
 }
 
 export interface WalkTotals {
@@ -90,7 +90,8 @@ export async function walk(options: WalkOptions): Promise<WalkTotals> {
       continue
     }
     const elsewhere =
-      (options.oneFileSystem && stats.dev !== device) || (isDirectory && options.never.has(`${stats.dev}:${stats.ino}`))
+      (options.oneFileSystem && stats.dev !== device) ||
+      (isDirectory && options.never.has(`${stats.dev}:${stats.ino}`))
     if (elsewhere) {
       totals.mountCount += 1
       if (totals.mounts.length < keep) totals.mounts.push(path)

@@ -4,7 +4,7 @@ import type { Source } from '../source.ts'
 import { createBackup, type CreateCall } from '../yunohost/create.ts'
 import { dryRun } from '../yunohost/dry-run.ts'
 import { installedApps } from '../yunohost/facts.ts'
-import { backupLockWaitS, estimateLockWaitS } from '../yunohost/patience.ts'
+import { longLockWaitS, shortLockWaitS } from '../yunohost/patience.ts'
 
 /** YunoHost's own rule for the id of an installed app; `__2` is the second installation. */
 const appId = z
@@ -29,9 +29,9 @@ export const ynhApp: Source<YnhAppSettings> = {
   },
   async estimate(app, io, thorough) {
     if (!thorough) return { bytes: null, files: null }
-    return dryRun(callFor(app, estimateLockWaitS), io)
+    return dryRun(callFor(app, shortLockWaitS), io)
   },
-  produce: (app, order, io) => createBackup(callFor(app, backupLockWaitS), order, io),
+  produce: (app, order, io) => createBackup(callFor(app, longLockWaitS), order, io),
 }
 
 function callFor(app: YnhAppSettings, lockWaitS: number): CreateCall {

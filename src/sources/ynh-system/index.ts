@@ -5,7 +5,7 @@ import type { Source } from '../source.ts'
 import { createBackup, type CreateCall } from '../yunohost/create.ts'
 import { dryRun } from '../yunohost/dry-run.ts'
 import { customHooksDir, installedVersion, partPattern, systemParts } from '../yunohost/facts.ts'
-import { backupLockWaitS, estimateLockWaitS } from '../yunohost/patience.ts'
+import { longLockWaitS, shortLockWaitS } from '../yunohost/patience.ts'
 
 const settings = z.strictObject({
   /** None means all, also those that appear later. */
@@ -32,9 +32,9 @@ export function createYnhSystem(hooksDir: string): Source<YnhSystemSettings> {
     },
     async estimate(system, io, thorough) {
       if (!thorough) return { bytes: null, files: null }
-      return dryRun(callFor(system, estimateLockWaitS), io)
+      return dryRun(callFor(system, shortLockWaitS), io)
     },
-    produce: (system, order, io) => createBackup(callFor(system, backupLockWaitS), order, io),
+    produce: (system, order, io) => createBackup(callFor(system, longLockWaitS), order, io),
   }
 }
 

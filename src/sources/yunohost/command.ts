@@ -35,15 +35,14 @@ export async function readYunohost<T>(
   schema: z.ZodType<T>,
 ): Promise<T> {
   const [file, words] = commandOf(io)
-  const told = args.slice(0, 2).join(' ')
   try {
     const done = await io.run(file, [...words, '--quiet', '--output-as', 'json', ...args], {
       signal: io.signal,
       timeoutMs: readTimeoutMs,
     })
-    return parse(lastLine(done.stdout), schema, told)
+    return parse(lastLine(done.stdout), schema, told(args))
   } catch (error) {
-    throw failure(error, { command: told, complaints: [] })
+    throw failure(error, { command: told(args), complaints: [] })
   }
 }
 
@@ -57,13 +56,23 @@ export async function changeWithYunohost<T>(
   schema: z.ZodType<T>,
   options: ChangeOptions,
 ): Promise<Changed<T>> {
+  const { last, complaints } = await commandYunohost(io, args, options)
+  return { answer: parse(last, schema, told(args)), complaints }
+}
+
+/** The same for a command that answers nothing; `last` is the last line it printed. */
+export async function commandYunohost(
+  io: YunohostIo,
+  args: readonly string[],
+  options: ChangeOptions,
+): Promise<{ readonly last: string; readonly complaints: readonly string[] }> {
   const [file, words] = commandOf(io)
-  const told = args.slice(0, 2).join(' ')
   const complaints: string[] = []
   let last = ''
   let started = false
+  const flags = ['--output-as', 'json', '--timeout', String(options.lockWaitS)]
   try {
-    await io.run(file, [...words, '--output-as', 'json', '--timeout', String(options.lockWaitS), ...args], {
+    await io.run(file, [...words, ...flags, ...args], {
       signal: io.signal,
       maxStdout: 0,
       ...(options.env && { env: options.env }),
@@ -80,10 +89,15 @@ export async function changeWithYunohost<T>(
         logLockState(io, line, options.lockWaitS)
       },
     })
-    return { answer: parse(last, schema, told), complaints }
   } catch (error) {
-    throw failure(error, { command: told, complaints })
+    throw failure(error, { command: told(args), complaints })
   }
+  return { last, complaints }
+}
+
+/** What a command is called in messages: `backup create`. Never its arguments. */
+function told(args: readonly string[]): string {
+  return args.slice(0, 2).join(' ')
 }
 
 function commandOf(io: YunohostIo): [file: string, words: readonly string[]] {

@@ -3,11 +3,9 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { eventually } from '../../../test/support/eventually.ts'
 import { temporaryFolder } from '../../../test/support/temp.ts'
-import type { FakeYunohost } from '../../../test/support/fake-yunohost.ts'
 import { run } from '../../sys/process.ts'
 import { anOrder, traces, watchedIo } from '../contract.ts'
 import { createBackup, wantedArgs, type CreateCall } from './create.ts'
-import { removeUnfinished } from './traces.ts'
 import { removeWorkDir, workDirOf } from './work-dir.ts'
 import { aServer, placesOf } from './yunohost-world.ts'
 
@@ -182,29 +180,6 @@ describe('a work dir', () => {
     await unmount()
   })
 })
-
-describe('recovery after a crash', () => {
-  test('removes what is unfinished under a name', async () => {
-    const fake = await aServer({ modes: { kill: 'sidecar' } })
-    await killedByHand(fake, 'crashed')
-    expect(await traces(fake.archivesDir)).toEqual(['crashed.tar', 'tmp/crashed'])
-    const { removed, left } = await removeUnfinished(fake.archivesDir, 'crashed')
-    expect(removed).toEqual(['crashed.tar', workDirOf(fake.archivesDir, 'crashed')])
-    expect(left).toEqual([])
-    expect(await traces(fake.archivesDir)).toEqual([])
-  })
-
-  test('spares a finished archive', async () => {
-    const fake = await aServer()
-    await fake.call('backup', 'create', '--apps', 'nocodb', '--name', 'whole')
-    expect(await removeUnfinished(fake.archivesDir, 'whole')).toEqual({ removed: [], left: [] })
-    expect(await traces(fake.archivesDir)).toEqual(['whole.info.json', 'whole.tar'])
-  })
-})
-
-async function killedByHand(fake: FakeYunohost, name: string): Promise<void> {
-  await expect(fake.call('backup', 'create', '--apps', 'nocodb', '--name', name)).rejects.toThrow('signal')
-}
 
 /** As the kernel writes it: a space is `\\040`. */
 function mountLine(point: string): string {

@@ -1,6 +1,6 @@
 // How long we wait for other YunoHost commands. Without a limit YunoHost would wait for ever.
 
 /** Seconds a backup waits: longer than an upgrade of an app takes, shorter than a night. */
-export const backupLockWaitS = 3600
-/** Seconds an estimate waits: somebody is looking at it. */
-export const estimateLockWaitS = 120
+export const longLockWaitS = 3600
+/** Seconds an estimate or a deletion waits: somebody is looking at it. */
+export const shortLockWaitS = 120

@@ -71,12 +71,6 @@ export async function removeTraces(
   return { removed, left }
 }
 
-/** For recovery after a crash: removes what stands under NAME unless it is a finished archive. */
-export async function removeUnfinished(archivesDir: string, name: string): Promise<Removal> {
-  const finished = (await finishedArchive(archivesDir, name)) !== null
-  return removeTraces(archivesDir, name, finished ? new Set(traceNames(name)) : new Set())
-}
-
 /** Null for anything but a regular file. */
 async function fileSize(path: string): Promise<number | null> {
   try {

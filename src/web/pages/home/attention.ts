@@ -1,9 +1,9 @@
 // What needs an admin: each with what happened, what it means, what to do. Worst first. Pure.
-import type { Facts, ProblemCode } from '../../../domain/problem.ts'
+import type { Problem } from '../../../domain/problem.ts'
 import type { DiskState } from '../../../engine/engine.ts'
+import type { Attention } from '../../../store/overview.ts'
 import type { Formats, T } from '../../i18n.ts'
 import { problemText } from '../../problem-text.ts'
-import type { JobFacts } from './row.ts'
 
 export interface AttentionAction {
   readonly label: string
@@ -22,75 +22,66 @@ export interface AttentionItem {
 }
 
 export interface AttentionFacts {
-  /** Jobs that may need somebody; others are passed over. */
-  readonly jobs: readonly (JobFacts & { readonly overdue: boolean })[]
+  /** Jobs in a problem standing, worst first. */
+  readonly jobs: readonly Attention[]
   readonly corruptedArchives: number
   readonly disk: DiskState | null
   /** Bytes that must stay free on the archives' disk. */
   readonly reserveBytes: number
-  /** Why YunoHost or the disk could not be asked; empty when they could. */
-  readonly trouble: readonly { readonly code: ProblemCode; readonly facts: Facts }[]
+  /** Why YunoHost or the disk could not be asked. */
+  readonly trouble: readonly Problem[]
 }
 
-/** The list, worst first: what is unsafe before what is odd, the longest unprotected first. */
+/** The list, worst first: what is unsafe before what is odd, the longest without a good backup first. */
 export function attention(facts: AttentionFacts, now: number, t: T, f: Formats): readonly AttentionItem[] {
   const jobs = facts.jobs.toSorted((a, b) => (a.lastSuccessAt ?? 0) - (b.lastSuccessAt ?? 0))
   const items = [
-    ...facts.trouble.map(({ code, facts }) => {
-      const { title, hint } = problemText({ t, f }, code, facts)
-      return { state: 'failed', title, hint, actions: [] } as const
+    ...facts.trouble.map((problem): AttentionItem => {
+      const { title, hint } = problemText({ t, f }, problem.code, problem.facts)
+      return { state: 'failed', title, hint, actions: [] }
     }),
     ...diskItems(facts, t, f),
     ...corruptedItems(facts.corruptedArchives, t),
-    ...jobs.flatMap((job) => jobItems(job, now, t, f)),
+    ...jobs.map((job) => jobItem(job, now, t, f)),
   ]
   return [...items.filter((item) => item.state === 'failed'), ...items.filter((item) => item.state === 'warning')]
 }
 
-function jobItems(facts: JobFacts & { overdue: boolean }, now: number, t: T, f: Formats): AttentionItem[] {
-  const { job, lastRun, openRun } = facts
+function jobItem({ job, run, standing, lastSuccessAt }: Attention, now: number, t: T, f: Formats): AttentionItem {
   const name = job.name
   const since =
-    facts.lastSuccessAt === null
+    lastSuccessAt === null
       ? t('home.attention.no_good_ever', { name })
-      : t('home.attention.no_good_since', { name, duration: f.duration(now - facts.lastSuccessAt) })
-  const run: AttentionAction[] =
-    openRun === null
-      ? [{ label: t('jobs.run_now'), kind: 'post', path: `/jobs/${job.id}/run` }]
-      : [{ label: t('home.attention.running'), kind: 'go', path: `/runs/${openRun.id}` }]
-  const items: AttentionItem[] = []
-  if (lastRun?.status === 'error' || lastRun?.status === 'interrupted') {
-    const problem = problemText({ t, f }, lastRun.errorCode ?? 'internal', lastRun.errorFacts)
-    items.push({
+      : t('home.attention.no_good_since', { name, duration: f.duration(now - lastSuccessAt) })
+  const openJob = { label: t('home.attention.open_job'), kind: 'go', path: `/jobs/${job.id}` } as const
+  const openRun = run && ({ label: t('home.attention.open_run'), kind: 'go', path: `/runs/${run.id}` } as const)
+  const runNow = { label: t('jobs.run_now'), kind: 'post', path: `/jobs/${job.id}/run` } as const
+  if (standing === 'failing') {
+    const problem = problemText({ t, f }, run?.errorCode ?? 'internal', run?.errorFacts ?? {})
+    return {
       state: 'failed',
       title: `${since} ${t('home.attention.last_error', { error: problem.title })}`,
       hint: problem.hint,
-      actions: [{ label: t('home.attention.open_run'), kind: 'go', path: `/runs/${lastRun.id}` }, ...run],
-    })
-  } else if (facts.overdue) {
-    items.push({
-      state: 'failed',
-      title: since,
-      hint: t('home.attention.overdue_hint'),
-      actions: [{ label: t('home.attention.open_job'), kind: 'go', path: `/jobs/${job.id}` }, ...run],
-    })
-  } else if (lastRun?.status === 'warning') {
-    items.push({
-      state: 'warning',
-      title: t('home.attention.warning', { name, count: lastRun.warningCount }),
-      hint: t('home.attention.warning_hint'),
-      actions: [{ label: t('home.attention.open_run'), kind: 'go', path: `/runs/${lastRun.id}` }, ...run],
-    })
+      actions: [openRun ?? openJob, runNow],
+    }
   }
-  if (job.retentionHold !== null) {
-    items.push({
+  if (standing === 'retention_held') {
+    return {
       state: 'warning',
-      title: t('home.attention.hold', { name, reason: job.retentionHold }),
+      title: t('home.attention.hold', { name, reason: job.retentionHold ?? '' }),
       hint: t('home.attention.hold_hint'),
-      actions: [{ label: t('home.attention.open_job'), kind: 'go', path: `/jobs/${job.id}` }],
-    })
+      actions: [openJob],
+    }
   }
-  return items
+  if (standing === 'warning') {
+    return {
+      state: 'warning',
+      title: t('home.attention.warning', { name, count: run?.warningCount ?? 0 }),
+      hint: t('home.attention.warning_hint'),
+      actions: [openRun ?? openJob, runNow],
+    }
+  }
+  return { state: 'failed', title: since, hint: t('home.attention.late_hint'), actions: [openJob, runNow] }
 }
 
 function diskItems(facts: AttentionFacts, t: T, f: Formats): AttentionItem[] {

@@ -1,25 +1,9 @@
 // One line of the job table: state, name, what, the last runs, last good backup, size, next run.
-import type { Job } from '../../../domain/job.ts'
-import type { Run, RunStatus } from '../../../domain/run.ts'
+import type { JobOverview } from '../../../store/overview.ts'
 import type { Formats, Moment, T } from '../../i18n.ts'
 import { historyBars, type HistoryBars } from '../jobs/bars.ts'
 import { thingOf, typeName } from '../jobs/what.ts'
 import { stateOfRun, type ShownState } from '../runs/state.ts'
-
-/** What the store knows of a job, for its line. */
-export interface JobFacts {
-  readonly job: Job
-  /** The newest run that has ended. */
-  readonly lastRun: Run | null
-  /** Queued or running now. */
-  readonly openRun: Run | null
-  /** Newest first. */
-  readonly history: readonly { readonly id: number; readonly status: RunStatus }[]
-  readonly lastSuccessAt: number | null
-  readonly lastSuccessSize: number | null
-  readonly archiveCount: number
-  readonly totalBytes: number
-}
 
 export interface JobRow {
   readonly id: number
@@ -38,7 +22,7 @@ export interface JobRow {
 }
 
 /** The line of a job. `overdue` says that its last good backup is too old. */
-export function jobRow(facts: JobFacts, overdue: boolean, t: T, f: Formats): JobRow {
+export function jobRow(facts: JobOverview, overdue: boolean, t: T, f: Formats): JobRow {
   const { job } = facts
   return {
     id: job.id,
@@ -46,7 +30,7 @@ export function jobRow(facts: JobFacts, overdue: boolean, t: T, f: Formats): Job
     what: typeName(job.type, t),
     thing: thingOf(job.config),
     state: stateOfJob(facts, overdue, t),
-    bars: historyBars(facts.history.map((run) => run.status).toReversed(), t),
+    bars: historyBars(facts.history.map((run) => run.status), t),
     lastGood: facts.lastSuccessAt === null ? null : f.moment(facts.lastSuccessAt),
     size: facts.lastSuccessSize === null ? '' : f.size(facts.lastSuccessSize),
     next: job.enabled && job.nextRunAt !== null ? f.moment(job.nextRunAt) : null,
@@ -55,13 +39,14 @@ export function jobRow(facts: JobFacts, overdue: boolean, t: T, f: Formats): Job
   }
 }
 
-/** What a glance must tell of a job: what goes on now, else how the last run ended, else that it is late. */
-export function stateOfJob(facts: JobFacts, overdue: boolean, t: T): ShownState {
-  const { job, openRun, lastRun } = facts
+/** What a glance must tell of a job: what goes on now, else what is wrong with it, else how the last run ended. */
+export function stateOfJob(facts: JobOverview, overdue: boolean, t: T): ShownState {
+  const { standing, openRun, lastRun } = facts
   if (openRun !== null) return stateOfRun(openRun.status, t)
-  if (lastRun?.status === 'error' || lastRun?.status === 'interrupted') return stateOfRun(lastRun.status, t)
-  if (!job.enabled) return { state: 'never', label: t('jobs.state.off') }
-  if (overdue) return { state: 'failed', label: t('jobs.state.overdue') }
+  if (standing === 'disabled') return { state: 'never', label: t('jobs.state.off') }
+  // The last run may have been a cancelled one, which says nothing.
+  if (standing === 'failing') return stateOfRun(lastRun?.status === 'interrupted' ? 'interrupted' : 'error', t)
+  if (standing === 'late' || overdue) return { state: 'failed', label: t('jobs.state.overdue') }
   if (lastRun === null) return { state: 'never', label: t('jobs.state.never') }
   return stateOfRun(lastRun.status, t)
 }

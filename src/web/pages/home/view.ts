@@ -2,6 +2,7 @@
 import type { InstalledApp } from '../../../domain/helper-protocol.ts'
 import type { DiskState } from '../../../engine/engine.ts'
 import type { Formats, T } from '../../i18n.ts'
+import type { Counts } from '../../../store/overview.ts'
 import type { AttentionItem } from './attention.ts'
 import type { JobRow } from './row.ts'
 
@@ -10,16 +11,8 @@ export const shownAttention = 6
 /** How many unprotected apps are named one by one. */
 const shownApps = 12
 
-/** Sums over everything. */
-export interface HomeSums {
-  readonly jobs: number
-  readonly archives: number
-  readonly bytes: number
-  readonly lastSuccessAt: number | null
-}
-
 export interface HomeFacts {
-  readonly sums: HomeSums
+  readonly counts: Counts
   readonly rows: readonly JobRow[]
   /** Rows that the search found, on all pages. */
   readonly found: number
@@ -29,6 +22,8 @@ export interface HomeFacts {
   readonly page: number
   readonly pageSize: number
   readonly attention: readonly AttentionItem[]
+  /** Items that exist but were not read. */
+  readonly unreadAttention: number
   /** Null when YunoHost could not be asked. */
   readonly apps: readonly InstalledApp[] | null
   readonly parts: readonly string[]
@@ -57,15 +52,13 @@ export interface HomeView {
 export function homeView(facts: HomeFacts, t: T, f: Formats): HomeView {
   const unprotected = (facts.apps ?? []).filter((app) => !facts.protectedApps.has(app.id))
   const more = unprotected.length - shownApps
+  const needs = facts.attention.length + facts.unreadAttention
   return {
     heading: t('home.heading'),
     attention: facts.attention.slice(0, shownAttention),
-    attentionTitle: t('home.attention.title', { count: facts.attention.length }),
-    moreAttention:
-      facts.attention.length > shownAttention
-        ? t('home.attention.more', { count: facts.attention.length - shownAttention })
-        : '',
-    summary: facts.sums.jobs === 0 ? [] : summary(facts, t, f),
+    attentionTitle: t('home.attention.title', { count: needs }),
+    moreAttention: needs > shownAttention ? t('home.attention.more', { count: needs - shownAttention }) : '',
+    summary: facts.counts.jobs === 0 ? [] : summary(facts, t, f),
     rows: facts.rows,
     search: facts.search,
     only: facts.only,
@@ -74,32 +67,34 @@ export function homeView(facts: HomeFacts, t: T, f: Formats): HomeView {
     unprotected: unprotected.slice(0, shownApps),
     moreUnprotected: more > 0 ? t('home.unprotected.more', { count: more }) : '',
     firstVisit:
-      facts.sums.jobs === 0 ? { apps: facts.apps ?? [], system: facts.parts.length > 0 } : null,
+      facts.counts.jobs === 0 ? { apps: facts.apps ?? [], system: facts.parts.length > 0 } : null,
   }
 }
 
 /** The window's title: the worst state first. */
-export function homeTitle(attention: readonly AttentionItem[], t: T): string {
-  const failed = attention.filter((item) => item.state === 'failed').length
-  const warnings = attention.length - failed
+export function homeTitle(facts: Pick<HomeFacts, 'attention' | 'unreadAttention'>, t: T): string {
+  const { attention, unreadAttention } = facts
+  const warnings = attention.filter((item) => item.state === 'warning').length
+  // What was not read is behind the worst ones, which come first: the same state as the last one read.
+  const failed = attention.length - warnings + (warnings === 0 ? unreadAttention : 0)
   if (failed > 0) return t('home.title.failed', { count: failed })
   if (warnings > 0) return t('home.title.warning', { count: warnings })
   return t('home.title.ok')
 }
 
 function summary(facts: HomeFacts, t: T, f: Formats): readonly string[] {
-  const { apps, protectedApps, sums, disk } = facts
+  const { apps, protectedApps, counts, disk } = facts
   const parts: string[] = []
   if (apps !== null && apps.length > 0) {
     const count = apps.filter((app) => protectedApps.has(app.id)).length
     parts.push(t('home.sum.apps', { protected: count, count: apps.length }))
   }
   parts.push(
-    sums.lastSuccessAt === null
+    counts.newestSuccessAt === null
       ? t('home.sum.no_backup')
-      : t('home.sum.newest', { when: f.moment(sums.lastSuccessAt).relative }),
+      : t('home.sum.newest', { when: f.moment(counts.newestSuccessAt).relative }),
   )
-  parts.push(t('home.sum.archives', { count: sums.archives, size: f.size(sums.bytes) }))
+  parts.push(t('home.sum.archives', { count: counts.archives, size: f.size(counts.archiveBytes) }))
   if (disk !== null) {
     parts.push(t('home.sum.disk', { free: f.size(disk.freeBytes), total: f.size(disk.totalBytes) }))
   }

@@ -6,75 +6,71 @@ import type { MessageKey } from '../../../../locales/en.ts'
 import type { T } from '../../i18n.ts'
 
 type Key = keyof InstanceSettings
+/** Written like `50GiB`, empty for null; all others are whole numbers. */
+type SizeKey = 'diskReserveBytes'
+type WholeKey = Exclude<Key, SizeKey>
 
-/** `by`: how many stored units make one of those that are shown. `bytes` is written like `50GiB`, empty for null. */
-type Kind = { readonly kind: 'whole'; readonly by: number } | { readonly kind: 'bytes' }
-
-const kinds: Readonly<Record<Key, Kind>> = {
-  verifyEveryDays: { kind: 'whole', by: 1 },
-  diskReserveBytes: { kind: 'bytes' },
-  generalLaneSize: { kind: 'whole', by: 1 },
-  defaultTimeoutS: { kind: 'whole', by: 60 },
-  historyDays: { kind: 'whole', by: 1 },
-  catchUpSpreadMin: { kind: 'whole', by: 1 },
+/** How many stored units make one of those that are shown, and what these are called. */
+const units: Readonly<Record<WholeKey, { readonly by: number; readonly unit: MessageKey }>> = {
+  verifyEveryDays: { by: 1, unit: 'settings.unit.days' },
+  generalLaneSize: { by: 1, unit: 'settings.unit.runs' },
+  defaultTimeoutS: { by: 60, unit: 'settings.unit.minutes' },
+  historyDays: { by: 1, unit: 'settings.unit.days' },
+  catchUpSpreadMin: { by: 1, unit: 'settings.unit.minutes' },
 }
 export const settingKeys: readonly Key[] = z.keyof(instanceSettingsSchema).options
 
-const limitsSchema = z.object({ minimum: z.number().optional(), maximum: z.number().optional() })
+const limitsSchema = z.object({ minimum: z.number().default(0), maximum: z.number().default(Infinity) })
 const described = z
   .object({ properties: z.record(z.string(), limitsSchema) })
   .parse(z.toJSONSchema(instanceSettingsSchema, { io: 'input' }))
 
-/** The limits of a field in the unit that is shown. */
-export function limitsOf(key: Key): { readonly min: number; readonly max: number } {
-  const kind = kinds[key]
-  const { minimum = 0, maximum = Number.MAX_SAFE_INTEGER } = described.properties[key] ?? {}
-  return kind.kind === 'bytes' ? { min: minimum, max: maximum } : { min: minimum / kind.by, max: maximum / kind.by }
+/** The limits of a number in the unit that is shown. */
+export function limitsOf(key: WholeKey): { readonly min: number; readonly max: number } {
+  const { minimum, maximum } = described.properties[key] ?? { minimum: 0, maximum: Infinity }
+  return { min: minimum / units[key].by, max: maximum / units[key].by }
 }
 
 /** What the field shows for a stored value. */
 export function shownValue(key: Key, settings: InstanceSettings): string {
-  const kind = kinds[key]
-  const value = settings[key]
-  if (value === null) return ''
-  return kind.kind === 'bytes' ? exactBytes(value) : String(Math.round((value / kind.by) * 100) / 100)
+  if (key !== 'diskReserveBytes') return String(Math.round((settings[key] / units[key].by) * 100) / 100)
+  return settings[key] === null ? '' : exactBytes(settings[key])
 }
 
 export interface ReadForm {
+  /** Fields that are not in the form stay as they are. */
   readonly change: Partial<InstanceSettings>
   readonly errors: Readonly<Record<string, string>>
 }
 
-/** Reads the form; fields that are not in it stay as they are. */
+/** Reads the form, with the text of what is wrong for each field. */
 export function readForm(form: URLSearchParams, t: T): ReadForm {
-  const change: Partial<Record<Key, number | null>> = {}
+  const change: { -readonly [K in Key]?: InstanceSettings[K] } = {}
   const errors: Record<string, string> = {}
   for (const key of settingKeys) {
     const typed = form.get(key)?.trim()
     if (typed === undefined) continue
-    const read = kinds[key].kind === 'bytes' ? readBytes(typed, t) : readWhole(key, typed, t)
+    if (key === 'diskReserveBytes') {
+      const bytes = typed === '' ? null : parseBytes(typed)
+      if (bytes === null && typed !== '') errors[key] = t('settings.wrong_size')
+      else change[key] = bytes
+      continue
+    }
+    const read = readNumber(key, typed, t)
     if (typeof read === 'string') errors[key] = read
     else change[key] = read
   }
-  // Each value has been checked against the limits of its own key; the engine checks them once more.
-  const parsed = instanceSettingsSchema.partial().safeParse(change)
-  return { change: parsed.success ? parsed.data : {}, errors }
+  return { change, errors }
 }
 
-/** Bytes, null for "automatic", or the text that says what is wrong. */
-function readBytes(typed: string, t: T): number | null | string {
-  if (typed === '') return null
-  return parseBytes(typed) ?? t('settings.wrong_size')
-}
-
-function readWhole(key: Key, typed: string, t: T): number | string {
-  const kind = kinds[key]
+/** The number to store, or what is wrong with the typed one. Where units are turned, two decimals are possible. */
+function readNumber(key: WholeKey, typed: string, t: T): number | string {
   if (typed === '') return t('field.required')
-  if (!/^\d{1,9}([.,]\d{1,2})?$/.test(typed) || kind.kind !== 'whole') return t('field.not_number')
-  const value = Math.round(Number(typed.replace(',', '.')) * kind.by)
-  if (kind.by === 1 && !/^\d+$/.test(typed)) return t('field.not_number')
+  const { by } = units[key]
+  if (!(by === 1 ? /^\d{1,9}$/ : /^\d{1,9}([.,]\d{1,2})?$/).test(typed)) return t('field.not_number')
   const { min, max } = limitsOf(key)
-  return value < min * kind.by || value > max * kind.by ? t('field.out_of_range', { min, max }) : value
+  const number = Number(typed.replace(',', '.'))
+  return number < min || number > max ? t('field.out_of_range', { min, max }) : Math.round(number * by)
 }
 
 export interface SettingField {
@@ -83,18 +79,8 @@ export interface SettingField {
   readonly hint: string
   /** Empty for a size, whose unit is typed. */
   readonly unit: string
-  readonly numeric: boolean
   readonly value: string
   readonly error: string
-}
-
-const units: Readonly<Record<Key, MessageKey | null>> = {
-  verifyEveryDays: 'settings.unit.days',
-  diskReserveBytes: null,
-  generalLaneSize: 'settings.unit.runs',
-  defaultTimeoutS: 'settings.unit.minutes',
-  historyDays: 'settings.unit.days',
-  catchUpSpreadMin: 'settings.unit.minutes',
 }
 
 /** The fields in their order, with what was typed where something was wrong. */
@@ -103,16 +89,12 @@ export function settingFields(
   t: T,
   wrong?: { readonly typed: URLSearchParams; readonly errors: Readonly<Record<string, string>> },
 ): readonly SettingField[] {
-  return settingKeys.map((name) => {
-    const unit = units[name]
-    return {
-      name,
-      label: t(`settings.${name}`),
-      hint: t(`settings.${name}.hint`),
-      unit: unit === null ? '' : t(unit),
-      numeric: kinds[name].kind === 'whole',
-      value: wrong?.typed.get(name) ?? shownValue(name, settings),
-      error: wrong?.errors[name] ?? '',
-    }
-  })
+  return settingKeys.map((name) => ({
+    name,
+    label: t(`settings.${name}`),
+    hint: t(`settings.${name}.hint`),
+    unit: name === 'diskReserveBytes' ? '' : t(units[name].unit),
+    value: wrong?.typed.get(name) ?? shownValue(name, settings),
+    error: wrong?.errors[name] ?? '',
+  }))
 }

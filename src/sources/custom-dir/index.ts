@@ -1,0 +1,44 @@
+// The source `custom_dir`: any directory of the server, in an archive of our own that a stock YunoHost can read.
+import { slug } from '../../domain/archive-name.ts'
+import type { Estimate } from '../../domain/helper-protocol.ts'
+import { Problem } from '../../domain/problem.ts'
+import { asProblem } from '../../sys/files.ts'
+import type { Source, SourceIo } from '../source.ts'
+import { check, neverEntered } from './check.ts'
+import { excludesOf } from './excludes.ts'
+import { sourcePath } from './paths.ts'
+import { produce } from './produce.ts'
+import { settingsSchema, type Settings } from './settings.ts'
+import { walk } from './walk.ts'
+
+export const customDir: Source<Settings> = {
+  id: 'custom_dir',
+  settings: settingsSchema,
+  lane: 'general',
+  tools: ['tar'],
+  supportsCoreOnly: false,
+  subject: (_, jobName) => slug(jobName),
+  check,
+  estimate,
+  produce,
+}
+
+/** A walk either way: it is quick, and the only way to know. */
+async function estimate(settings: Settings, io: SourceIo): Promise<Estimate> {
+  const source = sourcePath(settings.source_path)
+  if (!source) throw new Problem('source_missing', { path: settings.source_path })
+  try {
+    const totals = await walk({
+      root: source.root,
+      excludes: excludesOf(settings.excludes),
+      oneFileSystem: settings.one_file_system,
+      never: neverEntered(io.places),
+      signal: io.signal,
+      onEntry: () => undefined,
+    })
+    return { bytes: totals.tarBytes + 64 * 1024, files: totals.files }
+  } catch (error) {
+    if (io.signal.aborted) throw new Problem('cancelled', {}, { cause: error })
+    throw asProblem(error)
+  }
+}

@@ -1,0 +1,116 @@
+// The payload of the archive: lists the tree, lets GNU tar append it to the draft, and checks that all of it arrived.
+import { archivePaths, type Part } from '../../archive/format.ts'
+import type { Draft } from '../../archive/draft.ts'
+import type { TarMember } from '../../archive/tar-scanner.ts'
+import { Problem } from '../../domain/problem.ts'
+import { removeIfExists } from '../../sys/files.ts'
+import type { SourceIo } from '../source.ts'
+import { neverEntered } from './check.ts'
+import { excludesOf } from './excludes.ts'
+import { expectMembers } from './expected-members.ts'
+import { readList, writeList } from './list-file.ts'
+import { tarName, type SourcePath } from './paths.ts'
+import type { Settings } from './settings.ts'
+import { tarArguments, tarEnvironment } from './tar-command.ts'
+import { walk, type WalkTotals } from './walk.ts'
+import { addWalkWarnings, type Warnings } from './warnings.ts'
+
+/** Writes the names for tar into the archive's list file. The caller removes it, also after a failure. */
+export async function listTree(
+  settings: Settings,
+  source: SourcePath,
+  name: string,
+  io: SourceIo,
+): Promise<WalkTotals> {
+  const { list: file } = archivePaths(io.places.archivesDir, name)
+  // The draft is ours alone: whatever stands there was left by a crash.
+  await removeIfExists(file)
+  const list = writeList(file)
+  try {
+    for (const parent of [...source.parents, source.self]) list.add(parent)
+    return await walk({
+      root: source.root,
+      excludes: excludesOf(settings.excludes),
+      oneFileSystem: settings.one_file_system,
+      never: neverEntered(io.places),
+      signal: io.signal,
+      onEntry: (path) => list.add(tarName(source, path)),
+    })
+  } finally {
+    list.close()
+  }
+}
+
+/** Watches over the members of a draft while tar writes them. */
+export interface MemberWatch {
+  /** The draft's `onMember`; does nothing until {@link appendTree} has begun. */
+  readonly onMember: (member: TarMember) => void
+  readonly begin: (check: (member: TarMember) => void) => void
+}
+
+/** A watch that is given to the draft before anybody knows what to expect. */
+export function memberWatch(): MemberWatch {
+  let check: ((member: TarMember) => void) | null = null
+  return { onMember: (member) => check?.(member), begin: (given) => void (check = given) }
+}
+
+/**
+ * Runs tar into the draft; its exit code (0 or 1, or 2 when only single files failed). Throws `disk_full`,
+ * `source_missing`, `archive_truncated`, `command_failed`, or what `run` throws.
+ */
+export async function appendTree(call: {
+  readonly draft: Draft
+  readonly watch: MemberWatch
+  readonly source: SourcePath
+  readonly part: Part
+  readonly listFile: string
+  readonly totals: WalkTotals
+  readonly warnings: Warnings
+  readonly io: SourceIo
+}): Promise<number> {
+  const { draft, source, warnings, io, listFile, totals } = call
+  addWalkWarnings(warnings, source, totals)
+  const names = readList(listFile)
+  const expected = expectMembers(names, call.part.folder, source.self)
+  const wrong = new AbortController()
+  call.watch.begin((member) => {
+    const why = expected.member(member)
+    if (why !== null) wrong.abort(new Problem('source_unreadable', { path: shown(member), detail: why }))
+  })
+  try {
+    const done = io.run('tar', tarArguments(listFile, call.part), {
+      signal: AbortSignal.any([io.signal, wrong.signal]),
+      env: tarEnvironment,
+      stdoutFd: draft.fd,
+      okCodes: [0, 1, 2],
+      onStderrLine: (line) => warnings.tarSaid(line),
+    })
+    const total = draft.length() + totals.tarBytes
+    const { code, stderrTail } = await draft.grow(done, (written) =>
+      io.progress(Math.min(written, total), total),
+    )
+    if (warnings.full()) throw new Problem('disk_full')
+    const { missing, selfMissing } = expected.finish()
+    if (wrong.signal.aborted) throw wrong.signal.reason
+    if (selfMissing) throw new Problem('source_missing', { path: source.shown })
+    if (code === 2 && warnings.unknown().length > 0) {
+      throw new Problem('command_failed', { command: 'tar', detail: stderrTail.slice(-500) })
+    }
+    if (missing > warnings.leftOut()) {
+      const detail = `${missing} of ${totals.entries} files are not in the archive, tar reported ${warnings.leftOut()}`
+      throw new Problem('archive_truncated', { detail })
+    }
+    io.progress(total, total)
+    return code
+  } catch (error) {
+    if (wrong.signal.aborted) throw wrong.signal.reason
+    throw error
+  } finally {
+    names.return(undefined)
+    await removeIfExists(listFile)
+  }
+}
+
+function shown(member: TarMember): string {
+  return member.name.toString('utf8')
+}

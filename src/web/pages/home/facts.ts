@@ -1,0 +1,120 @@
+// Gathers what the home page shows; what costs a program to ask is remembered for a while.
+import { sql } from 'kysely'
+import { diskGuard } from '../../../domain/disk-guard.ts'
+import { overdue } from '../../../domain/overdue.ts'
+import { isProblem, Problem } from '../../../domain/problem.ts'
+import { parseCron } from '../../../domain/schedule.ts'
+import type { DiskState, Offers } from '../../../engine/engine.ts'
+import { counts, jobOverview, jobsNeedingAttention, type JobOverview } from '../../../store/overview.ts'
+import type { WebDeps } from '../../page.ts'
+import type { Formats, T } from '../../i18n.ts'
+import { attention } from './attention.ts'
+import { appType } from './protect.ts'
+import { remembered, type Known } from './remembered.ts'
+import { jobRow } from './row.ts'
+import type { HomeFacts } from './view.ts'
+
+const pageSize = 50
+/** Jobs read for the attention box, which shows fewer. */
+const attentionRead = 20
+const appsForMs = 60_000
+const diskForMs = 30_000
+
+export const filters = ['', 'problem', 'disabled'] as const
+export type Filter = (typeof filters)[number]
+
+export interface HomeQuery {
+  readonly search: string
+  readonly only: Filter
+  /** From 0. */
+  readonly page: number
+}
+
+/** The reader of one dashboard; `offers` also for the form that protects apps. */
+export interface HomeReader {
+  read(query: HomeQuery, t: T, f: Formats): Promise<HomeFacts>
+  protectedApps(): Promise<ReadonlySet<string>>
+}
+
+/** Makes the reader. */
+export function homeReader(deps: WebDeps): HomeReader {
+  const { db, engine, clock, config } = deps
+  const now = () => clock.now()
+  const offers = remembered(() => engine.offers(), now, appsForMs)
+  const disk = remembered(() => engine.disk(), now, diskForMs)
+
+  const protectedApps = async (): Promise<ReadonlySet<string>> => {
+    const rows = await db
+      .selectFrom('jobs')
+      .select(sql<string | null>`json_extract(config_json, '$.app_id')`.as('app'))
+      .where('type', '=', appType)
+      .where('enabled', '=', 1)
+      .where(sql<boolean>`json_valid(config_json)`)
+      .execute()
+    return new Set(rows.flatMap(({ app }) => (app === null ? [] : [app])))
+  }
+
+  return {
+    protectedApps,
+    async read(query, t, f) {
+      const at = clock.now()
+      const only = query.only === '' ? {} : { only: query.only }
+      const search = { search: query.search, offset: query.page * pageSize, limit: pageSize, now: at }
+      const [sums, overview, needing, apps, space, covered] = await Promise.all([
+        counts(db, at),
+        jobOverview(db, { ...search, ...only }),
+        jobsNeedingAttention(db, attentionRead, at),
+        offers(),
+        disk(),
+        protectedApps(),
+      ])
+      const known = factsOf(apps, space)
+      const { reserveBytes } = diskGuard({
+        neededBytes: null,
+        freeBytes: known.disk?.freeBytes ?? 0,
+        totalBytes: known.disk?.totalBytes ?? 0,
+        reserveBytes: engine.settings().diskReserveBytes,
+      })
+      const bad = needing.filter((one) => one.standing === 'failing' || one.standing === 'late').length
+      return {
+        ...query,
+        counts: sums,
+        rows: overview.items.map((item) => jobRow(item, isOverdue(item, at, config.timeZone), t, f)),
+        found: overview.total,
+        pageSize,
+        attention: attention(
+          { jobs: needing, corruptedArchives: sums.corrupted, disk: known.disk, reserveBytes, trouble: known.trouble },
+          at,
+          t,
+          f,
+        ),
+        unreadAttention: needing.length < attentionRead ? 0 : Math.max(0, sums.failing + sums.late - bad),
+        apps: known.offers?.apps ?? null,
+        parts: known.offers?.parts ?? [],
+        protectedApps: covered,
+        disk: known.disk,
+      }
+    },
+  }
+}
+
+function isOverdue(item: JobOverview, now: number, timeZone: string): boolean {
+  const { enabled, nextRunAt, createdAt, cronExpr } = item.job
+  const cron = parseCron(cronExpr, timeZone)
+  const intervalMs = cron.ok ? cron.schedule.intervalMs(now) : null
+  return overdue({ enabled, nextRunAt, createdAt, lastSuccessAt: item.lastSuccessAt, intervalMs }, now).overdue
+}
+
+function factsOf(apps: Known<Offers>, space: Known<DiskState>) {
+  const trouble = [apps, space].flatMap((known) => ('failure' in known ? [problemOf(known.failure)] : []))
+  return {
+    offers: 'value' in apps ? apps.value : null,
+    disk: 'value' in space ? space.value : null,
+    // Both may fail for the same reason, which then is told once.
+    trouble: trouble.filter((one, i) => trouble.findIndex((other) => other.code === one.code) === i),
+  }
+}
+
+function problemOf(failure: unknown): Problem {
+  return isProblem(failure) ? failure : new Problem('internal', {}, { cause: failure })
+}

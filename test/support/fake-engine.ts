@@ -1,0 +1,124 @@
+// The real engine without its root helper: a stand-in helper answers from what a test says the machine is like.
+// Nothing executes runs (the engine is not started), so a started run stays queued.
+import type { Kysely } from 'kysely'
+import { pino } from 'pino'
+import type { FieldError } from '../../src/domain/problem.ts'
+import { Problem } from '../../src/domain/problem.ts'
+import type { CatalogueScan, InstalledApp, Verb, VerbArgs, VerbResults } from '../../src/domain/helper-protocol.ts'
+import { createEngine, type EngineControl } from '../../src/engine/create.ts'
+import type { AnySource } from '../../src/sources/source.ts'
+import type { Schema } from '../../src/store/schema.ts'
+import type { Clock } from '../../src/sys/clock.ts'
+import type { Helper } from '../../src/sys/helper-client.ts'
+
+/** What the stand-in helper finds on the machine; a test changes it as it likes. */
+export interface FakeMachine {
+  apps: readonly InstalledApp[]
+  parts: readonly string[]
+  yunohostVersion: string | null
+  disk: { totalBytes: number; freeBytes: number }
+  /** What `source.check` answers. */
+  checkErrors: readonly FieldError[]
+  unfinished: CatalogueScan['unfinished']
+  /** Archives that verification finds damaged, and how. */
+  readonly damaged: Map<string, string>
+  /** Verifications wait for it. */
+  verifyGate: Promise<void>
+  /** Every verb is refused with it. */
+  broken: Problem | null
+  /** Names that were deleted, in their order. */
+  readonly deleted: string[]
+}
+
+export interface FakeEngine {
+  readonly engine: EngineControl
+  readonly machine: FakeMachine
+}
+
+/** The engine over a database that the test owns. */
+export async function fakeEngine(deps: {
+  readonly db: Kysely<Schema>
+  readonly clock: Clock
+  readonly sources: readonly AnySource[]
+  readonly dataDir: string
+  readonly timeZone?: string
+  readonly instanceName?: string
+}): Promise<FakeEngine> {
+  const machine = fakeMachine()
+  const engine = await createEngine({
+    db: deps.db,
+    dataVersion: () => 0,
+    helper: fakeHelper(deps.db, machine),
+    sources: deps.sources,
+    clock: deps.clock,
+    log: pino({ level: 'silent' }),
+    version: '0.0.0-test',
+    dataDir: deps.dataDir,
+    timeZone: deps.timeZone ?? 'Europe/Paris',
+    instance: { id: 'test-instance', name: deps.instanceName ?? 'jerry', url: 'https://jerry.example/backup' },
+  })
+  return { engine, machine }
+}
+
+function fakeMachine(): FakeMachine {
+  return {
+    apps: [
+      { id: 'nextcloud', name: 'Nextcloud', description: 'Files, calendars, contacts', version: '29.0.4~ynh1' },
+      { id: 'nocodb', name: 'NocoDB', description: 'Tables on top of a database', version: '0.250.0~ynh1' },
+    ],
+    parts: ['conf_ynh_settings', 'data_home', 'data_mail'],
+    yunohostVersion: '12.1.38',
+    disk: { totalBytes: 500 * 2 ** 30, freeBytes: 200 * 2 ** 30 },
+    checkErrors: [],
+    unfinished: [],
+    damaged: new Map(),
+    verifyGate: Promise.resolve(),
+    broken: null,
+    deleted: [],
+  }
+}
+
+type Answers = { [V in Verb]: (args: VerbArgs[V]) => Promise<VerbResults[V]> }
+
+function fakeHelper(db: Kysely<Schema>, machine: FakeMachine): Helper {
+  const answers: Answers = {
+    disk: async () => machine.disk,
+    'yunohost.facts': async () => ({ apps: machine.apps, parts: machine.parts, version: machine.yunohostVersion }),
+    'source.check': async () => ({ errors: machine.checkErrors }),
+    'source.estimate': async () => ({ bytes: 412 * 2 ** 20, files: 1200 }),
+    'source.produce': async () => Promise.reject(new Problem('helper_refused', { detail: 'the fake makes none' })),
+    hook: async () => ({ exitCode: 0 }),
+    'catalogue.scan': async () => ({ archives: await present(db), unfinished: machine.unfinished }),
+    'catalogue.read': async ({ names }) => ({
+      archives: names.map((name) => ({ name, info: null, backupInfo: null, error: null })),
+    }),
+    'archive.verify': async ({ name }) => {
+      await machine.verifyGate
+      const row = await db.selectFrom('archives').selectAll().where('name', '=', name).executeTakeFirstOrThrow()
+      const damage = machine.damaged.get(name) ?? ''
+      return { sha256: row.sha256 ?? 'a'.repeat(64), sizeBytes: row.size_bytes, members: 7, damage, innerSha256: null }
+    },
+    'archive.delete': async ({ name }) => {
+      machine.deleted.push(name)
+      return { removed: [`${name}.tar`, `${name}.info.json`] }
+    },
+    recover: async () => ({ killed: 0, removed: [] }),
+  }
+  return {
+    call: async (verb, args) => {
+      if (machine.broken !== null) throw machine.broken
+      return answers[verb](args)
+    },
+  }
+}
+
+/** The directory is what the database says it is: archives whose file is there. */
+async function present(db: Kysely<Schema>): Promise<CatalogueScan['archives']> {
+  const rows = await db.selectFrom('archives').selectAll().where('missing_at', 'is', null).execute()
+  return rows.map((row) => ({
+    name: row.name,
+    file: row.file,
+    sizeBytes: row.size_bytes,
+    fingerprint: row.fingerprint,
+  }))
+}
