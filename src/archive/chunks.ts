@@ -8,7 +8,7 @@ const chunkSize = 1024 * 1024
 export interface ChunkOptions {
   readonly signal?: AbortSignal | undefined
   /** Called in order; the buffer is used again afterwards. Nothing is read ahead further than one piece. */
-  onChunk(chunk: Buffer): void | Promise<void>
+  readonly onChunk: (chunk: Buffer) => void | Promise<void>
 }
 
 /**

@@ -36,7 +36,8 @@ export async function follow<T>(fd: number, options: FollowOptions<T>): Promise<
       const last = writer.state === 'written'
       const size = fstatSync(fd).size
       flusher.grown(size)
-      while (position < size && (size - position >= worthReading || last)) {
+      const worth = last ? 1 : worthReading
+      while (size - position >= worth) {
         const length = readSync(fd, buffer, 0, Math.min(chunkSize, size - position), position)
         if (length === 0) break
         options.onChunk(buffer.subarray(0, length))

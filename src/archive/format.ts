@@ -12,8 +12,8 @@ export const backupInfoMember = 'backup_info.json'
 export const blockSize = 512
 /** Tars are padded to whole records, as YunoHost's own are. */
 export const recordSize = 10_240
-/** Keeps `backup_info.json` within what a reader fetches from the end of a tar. */
-export const backupInfoMaxBytes = 48 * 1024
+/** Keeps `backup_info.json` within what a reader is ready to fetch from the end of a tar. */
+export const backupInfoMaxBytes = 2 * 1024 * 1024
 
 /** A kind of payload, as YunoHost sees it: `part` with `_` for `/` is the folder that it extracts for that part. */
 export interface Part {

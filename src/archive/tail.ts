@@ -6,7 +6,16 @@ import { parseObject, readAt } from './read-json.ts'
 import { readHeader } from './tar-fields.ts'
 import { padded } from './tar-scanner.ts'
 
-const tailBytes = padded(backupInfoMaxBytes) + recordSize + blockSize
+/** Enough for nearly every description; more is read only when it may be inside a longer one. */
+const firstLook = 24 * 1024
+const farthestLook = padded(backupInfoMaxBytes) + recordSize + blockSize
+
+export type TailFound =
+  | { readonly found: 'description'; readonly value: Readonly<Record<string, unknown>> }
+  /** The tar ends with something else. */
+  | { readonly found: 'nothing' }
+  /** All of it may be the text of one long description. */
+  | { readonly found: 'perhaps' }
 
 /**
  * Our description from inside a tar, null when its last member is something else. The member must be followed by
@@ -18,26 +27,40 @@ export async function readTail(path: string): Promise<Readonly<Record<string, un
   try {
     const stats = await handle.stat()
     if (!stats.isFile() || stats.size % blockSize !== 0) return null
-    const start = Math.max(0, stats.size - tailBytes)
-    return findInTail(await readAt(handle, start, stats.size - start), start)
+    for (let length = firstLook; ; length *= 8) {
+      const start = Math.max(0, stats.size - Math.min(length, farthestLook))
+      const look = findInTail(await readAt(handle, start, stats.size - start), start)
+      if (look.found === 'description') return look.value
+      if (look.found === 'nothing' || start === 0 || length >= farthestLook) return null
+    }
   } finally {
     await handle.close()
   }
 }
 
 /** The same, within the last bytes of a tar, which begin at byte `start` of it. Pure. */
-export function findInTail(tail: Buffer, start: number): Readonly<Record<string, unknown>> | null {
-  for (let at = tail.length - 2 * blockSize; at >= 0; at -= blockSize) {
-    const header = readHeader(tail.subarray(at, at + blockSize))
-    if (typeof header === 'string') continue
-    if (header.type !== '0' || header.name.toString('latin1') !== backupInfoMember) return null
+export function findInTail(tail: Buffer, start: number): TailFound {
+  let inText = false
+  for (let at = tail.length - blockSize; at >= 0; at -= blockSize) {
+    const block = tail.subarray(at, at + blockSize)
+    const header = readHeader(block)
+    if (typeof header === 'string') {
+      // Zeros, then the text of the description, whose last block may be filled up with zeros: anything else is not ours.
+      const zero = block.indexOf(0)
+      const isPadding = zero !== -1 && block.subarray(zero).every((byte) => byte === 0)
+      if (zero !== -1 && (inText || !isPadding)) return { found: 'nothing' }
+      if (zero !== 0) inText = true
+      continue
+    }
+    if (header.type !== '0' || header.name.toString('latin1') !== backupInfoMember)
+      return { found: 'nothing' }
     const data = tail.subarray(at + blockSize, at + blockSize + header.size)
     const rest = tail.subarray(at + blockSize + padded(header.size))
-    if (data.length !== header.size || rest.some((byte) => byte !== 0)) return null
+    if (data.length !== header.size || rest.some((byte) => byte !== 0)) return { found: 'nothing' }
     const json = parseObject(data)
-    if (!json.ok) return null
-    const vouched = json.value['sha256_bytes']
-    return vouched === undefined || vouched === start + at ? json.value : null
+    const vouched = json.ok ? json.value['sha256_bytes'] : null
+    const ours = json.ok && (vouched === undefined || vouched === start + at)
+    return ours ? { found: 'description', value: json.value } : { found: 'nothing' }
   }
-  return null
+  return { found: 'perhaps' }
 }

@@ -30,7 +30,7 @@ export interface TarEnd {
 }
 
 export interface TarScanner {
-  /** Takes the next piece. Returns how many of its bytes come before the end blocks. */
+  /** Takes the next piece. Returns how many of its bytes come before the end blocks, if pieces are whole blocks. */
   push(chunk: Buffer): number
   /** What is known if nothing more comes. */
   end(): TarEnd
@@ -174,8 +174,9 @@ export function tarScanner(onMember?: (member: TarMember) => void): TarScanner {
         return used
       }
       case 'nothing':
-        return left
+        break
     }
+    return left
   }
 
   const push = (chunk: Buffer): number => {

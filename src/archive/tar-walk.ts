@@ -28,14 +28,14 @@ export function gunzipWalk(): TarWalk {
   let failure = ''
   let complete = false
   // Node forgets to call a write back when the stream fails or ends in the middle of what was written.
-  let release = (): void => undefined
+  let release: (() => void) | null = null
   const over = new Promise<void>((resolve) => {
     gunzip.on('data', (chunk: Buffer) => void scanner.push(chunk))
     gunzip.on('error', (error) => (failure ||= `gzip: ${errorCode(error) ?? error.message}`))
     for (const event of ['end', 'close']) {
       gunzip.once(event, () => {
         if (!complete) failure ||= 'data behind the gzip stream'
-        release()
+        release?.()
         resolve()
       })
     }

@@ -103,9 +103,15 @@ function fieldMessages(problem: Problem) {
   }))
 }
 
-/** What people read of an error: one line, then one line per wrong field. */
+/** What people read of an error: what happened, what to do, then one line per wrong field. */
 export function errorLines(error: unknown): readonly string[] {
   if (!isProblem(error)) return [error instanceof Error ? error.message : String(error)]
   const { title, detail } = problemDocument(error)
-  return [`${title} ${detail}`.trim(), ...fieldMessages(error).map((one) => `  ${one.field}: ${one.message}`)]
+  return [
+    title,
+    ...(detail === '' ? [] : [detail]),
+    ...fieldMessages(error).map((one) => `  ${one.field}: ${one.message}`),
+    // For a search engine and a bug report: the stable code and what it is about.
+    ...(error.errors.length === 0 ? [`[${error.message}]`] : []),
+  ]
 }

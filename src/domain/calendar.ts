@@ -45,15 +45,6 @@ export function localDay(ms: number, timeZone: string): string {
   return dayKey(calendarOf(timeZone).day(ms)).replaceAll('-', '')
 }
 
-/** `2026-05-08T03:00:00.000+02:00`: ISO 8601 with the zone's offset, to the millisecond. */
-export function localIso(ms: number, timeZone: string): string {
-  // ISO 8601 offsets have minutes only; some zones had seconds before 1972, the instant stays exact all the same.
-  const minutes = Math.round(calendarOf(timeZone).offset(ms) / 60_000)
-  const local = new Date(ms + minutes * 60_000).toISOString().slice(0, -1)
-  const size = Math.abs(minutes)
-  return `${local}${minutes < 0 ? '-' : '+'}${twoDigits(Math.floor(size / 60))}:${twoDigits(size % 60)}`
-}
-
 /** `2026-05-08`. */
 export function dayKey(day: number): string {
   return new Date(day * dayMs).toISOString().slice(0, -14)

@@ -1,5 +1,6 @@
 // Chooses which archives to read again now, so that each is read within N days and the load is even over time.
 // It keeps no state: everything follows from when each archive was last read.
+import { hash32 } from './hash.ts'
 
 const day = 86_400_000
 /** Counted on top of an archive's size: opening a small one is work too. */
@@ -33,8 +34,8 @@ export function dueForVerify(
   if (span <= 0) return []
   const entries = archives.map((one) => entryOf(one, now, span)).toSorted(mostUrgentFirst)
   const total = entries.reduce((sum, one) => sum + one.weight, 0)
-  // Where less than a whole archive is wanted, a golden-ratio sequence decides which periods round up: evenly.
-  const threshold = (Math.floor(now / periodMs) * 0.6180339887498949) % 1
+  // Where a part of an archive would fill the quota, chance decides, the same for the same hour: on average it fits.
+  const threshold = hash32(`verify ${Math.floor(now / periodMs)}`) / 2 ** 32
 
   const late = entries.filter((one) => one.deadline <= now)
   const timely = entries.filter((one) => one.deadline > now)
@@ -79,7 +80,7 @@ function takeUpTo(
   entries: readonly Entry[],
   quota: number,
   threshold: number,
-  mustUntil = -Infinity,
+  mustUntil: number | null = null,
 ): Entry[] {
   const taken: Entry[] = []
   let sum = 0

@@ -59,13 +59,25 @@ describe('retention', () => {
   test('shows an archive again whose files could not be deleted', async () => {
     const { deps, job } = await benchWithFive({
       'archive.delete': () => {
-        throw new Problem('yunohost_busy')
+        throw new Problem('yunohost_failed')
       },
     })
-    await expect(applyRetention(deps, job, 'test', quiet)).rejects.toMatchObject({ code: 'yunohost_busy' })
+    await expect(applyRetention(deps, job, 'test', quiet)).rejects.toMatchObject({ code: 'yunohost_failed' })
     expect(await deletingArchives(deps.db)).toEqual([])
     expect(await archivesOfJob(deps.db, job.id)).toHaveLength(5)
   })
+})
+
+test('what YunoHost is too busy to delete stays, without a complaint', async () => {
+  const { deps, job } = await benchWithFive({
+    'archive.delete': () => {
+      throw new Problem('yunohost_busy')
+    },
+  })
+  const lines: string[] = []
+  await applyRetention(deps, job, 'test', (text) => lines.push(text))
+  expect(await archivesOfJob(deps.db, job.id)).toHaveLength(5)
+  expect(lines).toHaveLength(3)
 })
 
 describe('deleting by hand', () => {

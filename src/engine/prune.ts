@@ -1,7 +1,7 @@
 // Carries out a retention plan: row marked, file deleted, row gone, one archive at a time, only what the plan names.
 import type { Archive } from '../domain/archive.ts'
 import type { Job } from '../domain/job.ts'
-import { isProblem, Problem } from '../domain/problem.ts'
+import { isProblem, Problem, type ProblemCode } from '../domain/problem.ts'
 import type { RetentionPolicy } from '../domain/retention-policy.ts'
 import { planRetention } from '../domain/retention.ts'
 import { addActivity } from '../store/activity.ts'
@@ -12,6 +12,9 @@ import type { Actor, RetentionPreview } from './engine.ts'
 
 /** Longer than any deletion takes; a crash frees the archive after it. */
 const DELETE_LEASE_MS = 10 * 60_000
+
+/** Nothing is wrong then: the archive goes after the next successful run. YunoHost may be busy for hours. */
+const waits: ReadonlySet<ProblemCode> = new Set(['archive_in_use', 'archive_pinned', 'yunohost_busy'])
 
 /** What the policy would do to the job's archives now. Touches nothing. */
 export async function previewRetention(
@@ -35,7 +38,7 @@ export async function previewRetention(
 
 /**
  * Applies the job's policy. While an anomaly suspends removal it removes nothing.
- * An archive that came into use since the plan was made stays until the next time.
+ * What cannot go just now (in use, pinned meanwhile, YunoHost busy) stays until the next time.
  */
 export async function applyRetention(
   deps: EngineDeps,
@@ -55,8 +58,8 @@ export async function applyRetention(
       await deleteArchive(deps, name, actor, { reason, jobId: job.id })
       log(`removed ${name} (${reason})`)
     } catch (error) {
-      if (!isProblem(error, 'archive_in_use') && !isProblem(error, 'archive_pinned')) throw error
-      log(`kept ${name}: ${error.code}`)
+      if (!isProblem(error) || !waits.has(error.code)) throw error
+      log(`kept ${name} until the next time: ${error.code}`)
     }
   }
   return preview

@@ -37,9 +37,9 @@ interface Conversation {
   readonly served: Promise<boolean>
   readonly frames: HelperFrame[]
   /** Everything that was written. */
-  text(): string
+  readonly text: () => string
   /** The last frame, after the end. */
-  last(): Promise<HelperFrame | undefined>
+  readonly last: () => Promise<HelperFrame | undefined>
 }
 
 async function talk(given: Partial<Serving> & { source?: AnySource } = {}): Promise<Conversation> {
@@ -301,7 +301,13 @@ test('recover ends what operations left running and removes their unfinished fil
   const pids = join(await temporaryFolder(), 'pids')
   const operation = randomUUID()
   await run(program('daemon'), [pids], { env: { BM_OPERATION: operation } })
-  const files = ['jerry_a.tar', 'jerry_b.tar', 'jerry_b.info.json', '.jerry_a.tar.0a1b2c3d4e5f.partial']
+  const files = [
+    'jerry_a.tar',
+    'jerry_b.tar',
+    'jerry_b.info.json',
+    '.jerry_a.tar.partial',
+    '.jerry_a.info.json.0a1b2c3d4e5f.partial',
+  ]
   for (const file of files) await writeFile(join(archivesDir, file), '{}')
   await mkdir(join(archivesDir, 'folder'))
   const places = { archivesDir, dataDir: archivesDir, yunohost: ['yunohost'] }

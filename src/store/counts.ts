@@ -4,14 +4,7 @@ import type { Job } from '../domain/job.ts'
 import type { Run } from '../domain/run.ts'
 import { present } from './archive-row.ts'
 import { listedJobsByIds } from './jobs.ts'
-import {
-  problemStandings,
-  standingCte,
-  standingOf,
-  standings,
-  verdictRun,
-  type Standing,
-} from './job-standing.ts'
+import { problemStandings, rank, standingCte, standingOf, verdictRun, type Standing } from './job-standing.ts'
 import type { Listed } from './json.ts'
 import { newestGood } from './overview-facts.ts'
 import { listedRunsByIds } from './runs.ts'
@@ -56,13 +49,12 @@ export interface Attention {
 
 /** `now` in epoch ms. */
 export async function counts(q: Q, now?: number): Promise<Counts> {
-  const at = (standing: Standing) => sql.lit(standings.indexOf(standing))
   const { rows: jobRows } = await sql<JobCounts>`
     WITH ${standingCte(now ?? null)}
     SELECT count(*) AS jobs, coalesce(sum(enabled), 0) AS enabled,
-      count(*) FILTER (WHERE rank = ${at('failing')}) AS failing,
+      count(*) FILTER (WHERE rank = ${rank('failing')}) AS failing,
       count(*) FILTER (WHERE enabled = 1 AND status = 'warning') AS warning,
-      count(*) FILTER (WHERE rank = ${at('late')}) AS late,
+      count(*) FILTER (WHERE rank = ${rank('late')}) AS late,
       count(*) FILTER (WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.job_id = standing.job_id)) AS neverRun,
       max(${newestGood(sql`finished_at`, sql`standing.job_id`)}) AS newestSuccessAt
     FROM standing`.execute(q)
@@ -97,7 +89,7 @@ const noJobs: JobCounts = {
 
 /** Jobs in one of the problem standings, worst first, then by name. `now` in epoch ms. */
 export async function jobsNeedingAttention(q: Q, limit: number, now?: number): Promise<Attention[]> {
-  const ranks = sql.join(problemStandings.map((one) => sql.lit(standings.indexOf(one))))
+  const ranks = sql.join(problemStandings.map(rank))
   const { rows } = await sql<{ id: number; rank: number; run_id: number | null; good_at: number | null }>`
     WITH ${standingCte(now ?? null)}
     SELECT job_id AS id, rank, ${verdictRun(sql`standing.job_id`)} AS run_id,
@@ -124,7 +116,7 @@ async function lastFailures(q: Q, now: number | null): Promise<LastFailure[]> {
   const { rows } = await sql<{ id: number; run_id: number }>`
     WITH ${standingCte(now)},
     failed AS (SELECT job_id AS id, ${verdictRun(sql`standing.job_id`)} AS run_id
-      FROM standing WHERE rank = ${sql.lit(standings.indexOf('failing'))})
+      FROM standing WHERE rank = ${rank('failing')})
     SELECT failed.id, run_id FROM failed JOIN runs ON runs.id = run_id
     ORDER BY runs.finished_at DESC LIMIT ${FAILURES}`.execute(q)
   const jobs = await listedJobsByIds(

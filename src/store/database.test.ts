@@ -97,6 +97,12 @@ describe('a new database', () => {
   })
 })
 
+function scribble(at: number, length: number): void {
+  const bytes = readFileSync(file)
+  bytes.fill(7, at, at + length)
+  writeFileSync(file, bytes)
+}
+
 describe('a damaged database is refused and left exactly as it was', () => {
   const damage: Record<string, () => void> = {
     'not a database at all': () => writeFileSync(file, 'hello, I am a text file'),
@@ -113,12 +119,6 @@ describe('a damaged database is refused and left exactly as it was', () => {
       other.close()
     },
   }
-  function scribble(at: number, length: number): void {
-    const bytes = readFileSync(file)
-    bytes.fill(7, at, at + length)
-    writeFileSync(file, bytes)
-  }
-
   it.each(Object.entries(damage))('%s', async (_, hurt) => {
     await madeWith(40)
     hurt()
@@ -129,14 +129,14 @@ describe('a damaged database is refused and left exactly as it was', () => {
   })
 })
 
-describe('a database of a newer version is refused and left exactly as it was', () => {
-  async function becomeNewer(): Promise<void> {
-    await madeWith(1)
-    const raw = new BetterSqlite3(file)
-    raw.exec(`INSERT INTO schema_migrations VALUES ('9999-future.sql', 'abc', 1)`)
-    raw.close()
-  }
+async function becomeNewer(): Promise<void> {
+  await madeWith(1)
+  const raw = new BetterSqlite3(file)
+  raw.exec(`INSERT INTO schema_migrations VALUES ('9999-future.sql', 'abc', 1)`)
+  raw.close()
+}
 
+describe('a database of a newer version is refused and left exactly as it was', () => {
   it('after a clean end', async () => {
     await becomeNewer()
     const before = fingerprint()
@@ -174,6 +174,15 @@ describe('a database of a newer version is refused and left exactly as it was', 
     })
   })
 })
+
+function blockedWrite(): void {
+  const raw = new BetterSqlite3(file, { timeout: 0 })
+  try {
+    raw.exec(`DELETE FROM activity`)
+  } finally {
+    raw.close()
+  }
+}
 
 describe('several connections', () => {
   it('see each other by the data version', async () => {
@@ -223,15 +232,6 @@ describe('several connections', () => {
     expect(seen?.id).toBe(job.id)
     await insert()
   })
-
-  function blockedWrite(): void {
-    const raw = new BetterSqlite3(file, { timeout: 0 })
-    try {
-      raw.exec(`DELETE FROM activity`)
-    } finally {
-      raw.close()
-    }
-  }
 })
 
 it('reports a full disk as such', async () => {

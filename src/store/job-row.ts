@@ -65,12 +65,6 @@ function retentionColumns(policy: RetentionPolicy) {
 }
 
 function mainNumber(policy: RetentionPolicy): number {
-  switch (policy.mode) {
-    case 'count':
-      return policy.count
-    case 'daily':
-      return policy.days
-    case 'gfs':
-      return policy.daily
-  }
+  if (policy.mode === 'count') return policy.count
+  return policy.mode === 'daily' ? policy.days : policy.daily
 }

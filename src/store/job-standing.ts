@@ -40,7 +40,8 @@ export function standingCte(now: number | null): RawBuilder<unknown> {
     )`
 }
 
-function rank(standing: Standing): RawBuilder<number> {
+/** The place of a standing in {@link standings}, as a literal. */
+export function rank(standing: Standing): RawBuilder<number> {
   return sql.lit(standings.indexOf(standing))
 }
 

@@ -72,17 +72,15 @@ describe('the schema', () => {
   it('allows no other values than the columns say', async () => {
     await using database = await openDatabase(file, { now: T0 })
     const job = await addJob(database.db)
-    const insert = database.db
-      .insertInto('runs')
-      .values({
-        job_id: job.id,
-        status: 'success',
-        trigger: 'manual',
-        actor: 'a',
-        operation: 'o',
-        queued_at: 1,
-        not_before: 1,
-      })
+    const insert = database.db.insertInto('runs').values({
+      job_id: job.id,
+      status: 'success',
+      trigger: 'manual',
+      actor: 'a',
+      operation: 'o',
+      queued_at: 1,
+      not_before: 1,
+    })
     await expect(insert.execute()).rejects.toThrow(/CHECK constraint/)
   })
 })
@@ -129,7 +127,7 @@ describe('a migration', () => {
   it('that fails leaves nothing of itself, and the database opens as before', async () => {
     await (await openDatabase(file, { now: T0 })).close()
     const before = schemaOf(file)
-    const bad = withNext('CREATE TABLE half (id INTEGER); UPDATE settings SET nothing = 1;')
+    const bad = withNext('CREATE TABLE half (id INTEGER); UPDATE settings SET nowhere = 1;')
     await expect(openDatabase(file, { now: T0, migrations: bad })).rejects.toThrow(/no such column/)
     expect(schemaOf(file)).toBe(before)
     await using database = await openDatabase(file, { now: T0 })
@@ -150,7 +148,7 @@ describe('a migration', () => {
     expect(await openRuns(database.db)).toHaveLength(1)
   })
 
-  it('is applied once when two processes start together', () => {
+  it('is not applied again by a process that comes later', () => {
     const one = new BetterSqlite3(file)
     const two = new BetterSqlite3(file)
     const all = loadMigrations()

@@ -1,5 +1,5 @@
 // Which old runs may be forgotten. Never an open one, never the newest good ones of a job.
-import { sql } from 'kysely'
+import { sql, type RawBuilder } from 'kysely'
 import { inTransaction, type Q } from './schema.ts'
 
 /** Ids of runs that ended before `at` (epoch ms) and are not among the newest `keepPerJob` of their job. */
@@ -8,8 +8,6 @@ export async function runsBefore(q: Q, at: number, keepPerJob: number): Promise<
     keepPerJob > 0
       ? sql`coalesce((SELECT id FROM runs WHERE job_id = j.id ORDER BY id DESC LIMIT 1 OFFSET ${keepPerJob - 1}), 0)`
       : sql`9007199254740991`
-  const newest = (status: 'success' | 'warning') =>
-    sql`coalesce((SELECT id FROM runs WHERE job_id = j.id AND status = ${status} ORDER BY finished_at DESC LIMIT 1), 0)`
   const { rows } = await sql<{ id: number }>`
     WITH kept AS MATERIALIZED (
       SELECT j.id AS job_id, ${floor} AS floor_id, ${newest('success')} AS success_id, ${newest('warning')} AS warning_id
@@ -20,6 +18,11 @@ export async function runsBefore(q: Q, at: number, keepPerJob: number): Promise<
     WHERE r.finished_at < ${at} AND r.id NOT IN (k.success_id, k.warning_id)
     ORDER BY r.id`.execute(q)
   return rows.map((row) => row.id)
+}
+
+function newest(status: 'success' | 'warning'): RawBuilder<number> {
+  return sql`coalesce((
+    SELECT id FROM runs WHERE job_id = j.id AND status = ${status} ORDER BY finished_at DESC LIMIT 1), 0)`
 }
 
 /** Removes what {@link runsBefore} finds; the ids that are gone, so that their logs can follow. */

@@ -10,6 +10,11 @@ import type { Q } from './schema.ts'
 
 export const T0 = Date.UTC(2026, 4, 8, 3)
 
+/** A measured figure, in the test's output. */
+export function tell(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
 export function memoryStore(): Promise<Database> {
   return openDatabase(':memory:', { now: T0 })
 }

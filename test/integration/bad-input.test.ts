@@ -71,7 +71,7 @@ describe('job add refuses', () => {
     ['the folder that holds the archives', 'yunohost', 'path_contains_archives'],
     ['the archives folder itself', 'yunohost/home/yunohost.backup/archives', 'path_contains_archives'],
     ['the data folder', 'data', 'path_contains_data'],
-    ['the folder that holds everything', '.', 'path_contains_data'],
+    ['the folder that holds everything', '.', 'path_contains_archives'],
   ])('%s as source', async (_, path, code) => {
     const config = JSON.stringify({ source_path: join(server.folder, path) })
     const refused = await server.cli([...addCommand({ config }), '--json'])

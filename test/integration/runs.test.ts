@@ -1,8 +1,10 @@
 // Runs as a user starts them, by the command line, with and without a server.
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
+import { isAlive } from '../support/programs/programs.ts'
 import { createTestServer, type TestServer } from '../support/server.ts'
 
 interface WireRun {
@@ -102,7 +104,6 @@ describe('without a server', () => {
     const run = await runJob('hooked', [2])
     expect(run.status).toBe('warning')
     expect(run.warnings).toEqual([expect.objectContaining({ code: 'post_hook_failed' })])
-    const { readFile } = await import('node:fs/promises')
     expect(await readFile(note, 'utf8')).toBe(`before\nafter success ${run.archive_name}\n`)
   })
 
@@ -115,7 +116,6 @@ describe('without a server', () => {
       ...['--pre-backup', 'echo no; exit 1', '--post-backup', `echo "$BM_STATUS" > ${note}`],
     )
     expect((await runJob('hooked', [1])).error?.code).toBe('hook_failed')
-    const { readFile } = await import('node:fs/promises')
     expect(await readFile(note, 'utf8')).toBe('error\n')
     expect(await archiveNames()).toEqual([])
   })
@@ -150,7 +150,7 @@ describe('beside a running server', () => {
     const pid = await eventually(() => server.yunohost.hangingPid(), 'the hanging child')
     const cancelled = (await server.json(['run', 'cancel', String(id), '--wait'])) as WireRun
     expect(cancelled.status).toBe('cancelled')
-    expect(() => process.kill(pid, 0)).toThrow('ESRCH')
+    expect(isAlive(pid)).toBe(false)
     expect(await readdir(server.archivesDir)).toEqual([])
   })
 
@@ -159,7 +159,6 @@ describe('beside a running server', () => {
     await server.serve()
     await add('cloud', 'ynh_app', { app_id: 'nextcloud' }, '--timeout', '60')
     // The shortest limit that may be asked for is a minute; the database is told a shorter one.
-    const { default: Database } = await import('better-sqlite3')
     const db = new Database(join(server.dataDir, 'backupmanager.db'))
     db.prepare('UPDATE jobs SET timeout_s = 2').run()
     db.close()

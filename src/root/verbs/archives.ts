@@ -3,6 +3,7 @@ import { deleteArchive } from '../../archive/delete.ts'
 import { readArchives } from '../../archive/read.ts'
 import { scanArchives } from '../../archive/scan.ts'
 import { verifyArchive } from '../../archive/verify.ts'
+import { deleteThroughYunohost } from '../../sources/yunohost/delete.ts'
 import type { Handle } from '../context.ts'
 
 export const scan: Handle<'catalogue.scan'> = (_args, { io }) => scanArchives(io.places.archivesDir)
@@ -17,4 +18,5 @@ export const verify: Handle<'archive.verify'> = (args, { io }) =>
     onProgress: (done, total) => io.progress(done, total),
   })
 
-export const remove: Handle<'archive.delete'> = (args, { io }) => deleteArchive(args.name, io)
+export const remove: Handle<'archive.delete'> = (args, { io }) =>
+  deleteArchive(args.name, io, (name) => deleteThroughYunohost(name, io))

@@ -31,12 +31,12 @@ const restore = z.strictObject({
     })
     .optional(),
   firewall_ports: z.array(z.int().min(1).max(65_535)).max(100).optional(),
-  post_restore_commands: z.array(z.string().min(1).max(4096)).max(100).optional(),
+  post_restore_commands: z.array(z.string().min(1).max(4096)).max(50).optional(),
 })
 
 export const settingsSchema = z.strictObject({
   source_path: path,
-  excludes: z.array(z.string().max(pathMax)).max(200).default([]),
+  excludes: z.array(z.string().max(1024)).max(200).default([]),
   /** Other file systems that are mounted below the directory are left out. */
   one_file_system: z.boolean().default(true),
   restore: restore.optional(),

@@ -118,7 +118,7 @@ export function bytes(path: string): Buffer {
 }
 
 function namesIn(directory: string): string[] {
-  return readdirSync(bytes(directory), { encoding: 'latin1' }).sort()
+  return readdirSync(bytes(directory), { encoding: 'latin1' }).toSorted()
 }
 
 /** Adds an entry to the totals. */

@@ -29,7 +29,8 @@ export interface ArchiveView {
   readonly job: { readonly name: string; readonly href: string } | null
   readonly sha256: string
   readonly pinned: boolean
-  readonly missing: boolean
+  /** Its file is there and stays: something can be done with it. */
+  readonly usable: boolean
   readonly verifying: boolean
   readonly sidecar: Sidecar | null
   readonly backupInfo: readonly Line[]
@@ -74,7 +75,7 @@ export function archiveView(row: ArchiveRow, verifying: readonly string[], { t, 
     job: row.job_id === null || row.job_name === null ? null : { name: row.job_name, href: `/jobs/${row.job_id}` },
     sha256: row.sha256 ?? '',
     pinned: row.pinned === 1,
-    missing: row.missing_at !== null,
+    usable: row.missing_at === null && row.deleting === 0,
     verifying: verifying.includes(row.name),
     sidecar: info === null || Object.keys(info).length === 0 ? null : sidecarOf(info, f),
     backupInfo: backupInfo === null ? [] : backupInfoLines(backupInfo, t),

@@ -41,6 +41,8 @@ export interface ArchivesView {
   readonly search: string
   readonly filters: readonly Filter[]
   readonly filtered: boolean
+  /** False when there is nothing to search in. */
+  readonly searchable: boolean
   readonly summary: string
   readonly rows: readonly Row[]
   /** Why the table is empty; empty when it is not. */
@@ -64,7 +66,8 @@ export function archivesView(
     search: wanted.search,
     filters: filtersOf(choices, wanted, t),
     filtered,
-    summary: t('archives.summary', { count: found.count, number: f.number(found.count), size: f.size(found.bytes) }),
+    searchable: filtered || found.count > 0,
+    summary: found.count === 0 ? '' : t('archives.summary', { count: found.count, number: f.number(found.count), size: f.size(found.bytes) }),
     rows: found.rows.map((row) => rowOf(row, verifying, words)),
     nothing: found.rows.length > 0 ? '' : t(filtered ? 'archives.none_found' : 'archives.none_yet'),
     unfinished: unfinishedOf(unfinished, words),

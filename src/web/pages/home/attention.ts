@@ -3,6 +3,7 @@ import type { Problem } from '../../../domain/problem.ts'
 import type { DiskState } from '../../../engine/engine.ts'
 import type { Attention } from '../../../store/overview.ts'
 import type { Formats, T } from '../../i18n.ts'
+import { holdInWords } from '../jobs/reasons.ts'
 import { problemText } from '../../problem-text.ts'
 
 export interface AttentionAction {
@@ -44,17 +45,26 @@ export function attention(facts: AttentionFacts, now: number, t: T, f: Formats):
     ...corruptedItems(facts.corruptedArchives, t),
     ...jobs.map((job) => jobItem(job, now, t, f)),
   ]
-  return [...items.filter((item) => item.state === 'failed'), ...items.filter((item) => item.state === 'warning')]
+  return [
+    ...items.filter((item) => item.state === 'failed'),
+    ...items.filter((item) => item.state === 'warning'),
+  ]
 }
 
-function jobItem({ job, run, standing, lastSuccessAt }: Attention, now: number, t: T, f: Formats): AttentionItem {
+function jobItem(
+  { job, run, standing, lastSuccessAt }: Attention,
+  now: number,
+  t: T,
+  f: Formats,
+): AttentionItem {
   const name = job.name
   const since =
     lastSuccessAt === null
       ? t('home.attention.no_good_ever', { name })
       : t('home.attention.no_good_since', { name, duration: f.duration(now - lastSuccessAt) })
   const openJob = { label: t('home.attention.open_job'), kind: 'go', path: `/jobs/${job.id}` } as const
-  const openRun = run && ({ label: t('home.attention.open_run'), kind: 'go', path: `/runs/${run.id}` } as const)
+  const openRun =
+    run && ({ label: t('home.attention.open_run'), kind: 'go', path: `/runs/${run.id}` } as const)
   const runNow = { label: t('jobs.run_now'), kind: 'post', path: `/jobs/${job.id}/run` } as const
   if (standing === 'failing') {
     const problem = problemText({ t, f }, run?.errorCode ?? 'internal', run?.errorFacts ?? {})
@@ -68,7 +78,7 @@ function jobItem({ job, run, standing, lastSuccessAt }: Attention, now: number, 
   if (standing === 'retention_held') {
     return {
       state: 'warning',
-      title: t('home.attention.hold', { name, reason: job.retentionHold ?? '' }),
+      title: t('home.attention.hold', { name, reason: holdInWords(job.retentionHold ?? '', t) }),
       hint: t('home.attention.hold_hint'),
       actions: [openJob],
     }
@@ -87,7 +97,11 @@ function jobItem({ job, run, standing, lastSuccessAt }: Attention, now: number, 
 function diskItems(facts: AttentionFacts, t: T, f: Formats): AttentionItem[] {
   const { disk, reserveBytes } = facts
   if (disk === null || disk.freeBytes > 2 * reserveBytes) return []
-  const sizes = { free: f.size(disk.freeBytes), total: f.size(disk.totalBytes), reserve: f.size(reserveBytes) }
+  const sizes = {
+    free: f.size(disk.freeBytes),
+    total: f.size(disk.totalBytes),
+    reserve: f.size(reserveBytes),
+  }
   const full = disk.freeBytes <= reserveBytes
   return [
     {

@@ -83,7 +83,13 @@ export function homeReader(deps: WebDeps): HomeReader {
         found: overview.total,
         pageSize,
         attention: attention(
-          { jobs: needing, corruptedArchives: sums.corrupted, disk: known.disk, reserveBytes, trouble: known.trouble },
+          {
+            jobs: needing,
+            corruptedArchives: sums.corrupted,
+            disk: known.disk,
+            reserveBytes,
+            trouble: known.trouble,
+          },
           at,
           t,
           f,
@@ -102,7 +108,8 @@ function isOverdue(item: JobOverview, now: number, timeZone: string): boolean {
   const { enabled, nextRunAt, createdAt, cronExpr } = item.job
   const cron = parseCron(cronExpr, timeZone)
   const intervalMs = cron.ok ? cron.schedule.intervalMs(now) : null
-  return overdue({ enabled, nextRunAt, createdAt, lastSuccessAt: item.lastSuccessAt, intervalMs }, now).overdue
+  return overdue({ enabled, nextRunAt, createdAt, lastSuccessAt: item.lastSuccessAt, intervalMs }, now)
+    .overdue
 }
 
 function factsOf(apps: Known<Offers>, space: Known<DiskState>) {

@@ -44,7 +44,11 @@ export function protectChoice(form: URLSearchParams): ProtectChoice {
 }
 
 /** The jobs to create; an app that is not installed, or protected already, is left out. */
-export function protectJobs(choice: ProtectChoice, offers: Offers, protectedApps: ReadonlySet<string>): JobInput[] {
+export function protectJobs(
+  choice: ProtectChoice,
+  offers: Offers,
+  protectedApps: ReadonlySet<string>,
+): JobInput[] {
   const common = {
     cronExpr: cronOf({ ...usualWhen, preset: 'daily', time: choice.time }),
     retention: keepChoices[choice.keep],
@@ -63,7 +67,11 @@ export interface ProtectResult {
 }
 
 /** Creates the jobs, as many as can be; a taken name gets the kind behind it. */
-export async function protect(engine: Engine, inputs: readonly JobInput[], actor: Actor): Promise<ProtectResult> {
+export async function protect(
+  engine: Engine,
+  inputs: readonly JobInput[],
+  actor: Actor,
+): Promise<ProtectResult> {
   const created: Job[] = []
   const failed: { name: string; problem: Problem }[] = []
   const waiting = [...inputs]

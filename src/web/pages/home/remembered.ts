@@ -7,7 +7,11 @@ export type Known<A> = { readonly value: A } | { readonly failure: unknown }
  * A function that gives the last answer at once and asks again when it is older than `maxAgeMs`; only the very first
  * caller waits. `now` is epoch milliseconds. A failure is remembered too, but a good answer outlives it.
  */
-export function remembered<A>(ask: () => Promise<A>, now: () => number, maxAgeMs: number): () => Promise<Known<A>> {
+export function remembered<A>(
+  ask: () => Promise<A>,
+  now: () => number,
+  maxAgeMs: number,
+): () => Promise<Known<A>> {
   let known: Known<A> | null = null
   let at = -Infinity
   let asking: Promise<Known<A>> | null = null

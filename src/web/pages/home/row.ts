@@ -30,7 +30,10 @@ export function jobRow(facts: JobOverview, overdue: boolean, t: T, f: Formats): 
     what: typeName(job.type, t),
     thing: thingOf(job.config),
     state: stateOfJob(facts, overdue, t),
-    bars: historyBars(facts.history.map((run) => run.status), t),
+    bars: historyBars(
+      facts.history.map((run) => run.status),
+      t,
+    ),
     lastGood: facts.lastSuccessAt === null ? null : f.moment(facts.lastSuccessAt),
     size: facts.lastSuccessSize === null ? '' : f.size(facts.lastSuccessSize),
     next: job.enabled && job.nextRunAt !== null ? f.moment(job.nextRunAt) : null,
@@ -45,7 +48,8 @@ export function stateOfJob(facts: JobOverview, overdue: boolean, t: T): ShownSta
   if (openRun !== null) return stateOfRun(openRun.status, t)
   if (standing === 'disabled') return { state: 'never', label: t('jobs.state.off') }
   // The last run may have been a cancelled one, which says nothing.
-  if (standing === 'failing') return stateOfRun(lastRun?.status === 'interrupted' ? 'interrupted' : 'error', t)
+  if (standing === 'failing')
+    return stateOfRun(lastRun?.status === 'interrupted' ? 'interrupted' : 'error', t)
   if (standing === 'late' || overdue) return { state: 'failed', label: t('jobs.state.overdue') }
   if (lastRun === null) return { state: 'never', label: t('jobs.state.never') }
   return stateOfRun(lastRun.status, t)

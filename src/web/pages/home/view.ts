@@ -66,8 +66,7 @@ export function homeView(facts: HomeFacts, t: T, f: Formats): HomeView {
     pager: pagerOf(facts, t),
     unprotected: unprotected.slice(0, shownApps),
     moreUnprotected: more > 0 ? t('home.unprotected.more', { count: more }) : '',
-    firstVisit:
-      facts.counts.jobs === 0 ? { apps: facts.apps ?? [], system: facts.parts.length > 0 } : null,
+    firstVisit: facts.counts.jobs === 0 ? { apps: facts.apps ?? [], system: facts.parts.length > 0 } : null,
   }
 }
 

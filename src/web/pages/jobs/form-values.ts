@@ -62,7 +62,10 @@ function whenFields(when: When): Record<string, string> {
   return {
     preset: when.preset,
     minute: String(when.minute),
-    time: when.time,
+    // The three presets with a time are shown each with its own field.
+    'time-daily': when.time,
+    'time-weekly': when.time,
+    'time-monthly': when.time,
     weekday: String(when.weekday),
     day: String(when.day),
     cron_expr: when.expr,
@@ -106,7 +109,7 @@ function flatten(name: string, value: unknown, into: Map<string, readonly string
     for (const [key, inner] of Object.entries(value)) flatten(`${name}.${key}`, inner, into)
   } else if (typeof value === 'boolean') {
     if (value) into.set(name, ['1'])
-  } else if (value !== null && value !== undefined) {
+  } else if (typeof value === 'string' || typeof value === 'number') {
     into.set(name, [String(value)])
   }
 }

@@ -20,6 +20,17 @@ export interface TypeChoice {
   readonly missing: string
 }
 
+/** A retention mode with its numbers. */
+export interface ModeChoice extends Choice {
+  readonly hint: string
+  readonly fields: readonly {
+    readonly name: string
+    readonly label: string
+    readonly min: number
+    readonly max: number
+  }[]
+}
+
 export interface Choice {
   readonly value: string
   readonly label: string
@@ -32,9 +43,13 @@ export interface JobFormView {
   readonly heading: string
   readonly action: string
   readonly previewAction: string
+  /** Where the link beside the button leads. */
+  readonly cancel: string
   readonly types: readonly TypeChoice[]
   readonly type: string
   readonly typeName: string
+  /** The fields of this type; empty for a type that is not known. */
+  readonly configTemplate: string
   readonly supportsCoreOnly: boolean
   readonly value: (name: string) => string
   readonly has: (name: string) => boolean
@@ -43,6 +58,7 @@ export interface JobFormView {
   readonly apps: readonly Choice[]
   readonly parts: readonly Choice[]
   readonly presets: readonly Choice[]
+  readonly modes: readonly ModeChoice[]
   readonly weekdays: readonly Choice[]
   readonly timeZone: string
   /** Folded parts that must be open because something in them is set or wrong. */
@@ -78,6 +94,7 @@ export function jobFormView(facts: FormFacts, t: T, f: Formats): JobFormView {
     heading: editing === null ? t('jobs.new.title') : t('jobs.edit.title', { name: editing.name }),
     action: path,
     previewAction: `${path}/preview`,
+    cancel: editing === null ? '/' : path,
     types: facts.sources.map((one) => ({
       id: one.id,
       name: typeName(one.id, t),
@@ -87,6 +104,7 @@ export function jobFormView(facts: FormFacts, t: T, f: Formats): JobFormView {
     })),
     type,
     typeName: typeName(type, t),
+    configTemplate: source === undefined ? '' : `/partials/job-config-${source.id}`,
     supportsCoreOnly: source?.supportsCoreOnly ?? false,
     value: (name) => textOf(values, name),
     has,
@@ -97,14 +115,21 @@ export function jobFormView(facts: FormFacts, t: T, f: Formats): JobFormView {
     })),
     apps: appChoices(offers, textOf(values, 'config.app_id')),
     parts: partChoices(offers, values.get('config.parts[]') ?? []),
-    presets: presets.map((value) => ({ value, label: t(`jobs.preset.${value}`), chosen: value === when.preset })),
+    presets: presets.map((value) => ({
+      value,
+      label: t(`jobs.preset.${value}`),
+      chosen: value === when.preset,
+    })),
+    modes: modeChoices(textOf(values, 'retention.mode'), t),
     weekdays: [1, 2, 3, 4, 5, 6, 0].map((day) => ({
       value: String(day),
       label: t(weekdayKeys[day] ?? weekdayKeys[0]),
       chosen: day === when.weekday,
     })),
     timeZone: f.timeZone,
-    openHooks: [...errors.keys()].some((field) => field.startsWith('hooks.')) || hasText(values, 'hooks.pre_backup', 'hooks.post_backup'),
+    openHooks:
+      [...errors.keys()].some((field) => field.startsWith('hooks.')) ||
+      hasText(values, 'hooks.pre_backup', 'hooks.post_backup'),
     openMore: errors.has('timeout_min') || hasText(values, 'timeout_min'),
     preview: facts.preview,
   }
@@ -126,7 +151,9 @@ const fieldLabels: Readonly<Record<string, MessageKey>> = {
   name: 'jobs.field.name',
   type: 'jobs.field.type',
   cron_expr: 'jobs.field.cron',
-  time: 'jobs.field.time',
+  'time-daily': 'jobs.field.time',
+  'time-weekly': 'jobs.field.time',
+  'time-monthly': 'jobs.field.time',
   minute: 'jobs.field.minute',
   day: 'jobs.field.day',
   weekday: 'jobs.field.weekday',
@@ -149,6 +176,33 @@ function fieldLabel(field: string, t: T): string {
 function missingText(offers: Offers, type: string, t: T): string {
   const tool = offers.missing[type]
   return tool === undefined ? '' : t('jobs.type.missing', { tool })
+}
+
+const modeFields = {
+  gfs: [
+    ['daily', 36_500],
+    ['weekly', 5200],
+    ['monthly', 1200],
+    ['yearly', 100],
+  ],
+  daily: [['days', 36_500]],
+  count: [['count', 100_000]],
+} as const
+
+function modeChoices(chosen: string, t: T): readonly ModeChoice[] {
+  const known = Object.hasOwn(modeFields, chosen) ? chosen : 'gfs'
+  return (['gfs', 'daily', 'count'] as const).map((mode) => ({
+    value: mode,
+    label: t(`jobs.mode.${mode}`),
+    hint: t(`jobs.mode.${mode}_hint`),
+    chosen: mode === known,
+    fields: modeFields[mode].map(([name, max]) => ({
+      name: `retention.${name}`,
+      label: t(`jobs.field.${name}`),
+      min: mode === 'gfs' ? 0 : 1,
+      max,
+    })),
+  }))
 }
 
 /** The installed apps, and the chosen one even when it is not installed any more. */

@@ -43,7 +43,7 @@ export function whenOfForm(values: FormValues): When {
   return {
     preset,
     minute: Number(textOf(values, 'minute') || usualWhen.minute),
-    time: textOf(values, 'time') || usualWhen.time,
+    time: textOf(values, `time-${preset}`) || usualWhen.time,
     weekday: Number(textOf(values, 'weekday') || usualWhen.weekday),
     day: Number(textOf(values, 'day') || usualWhen.day),
     expr: textOf(values, 'cron_expr'),
@@ -56,7 +56,7 @@ function cronExprOf(values: FormValues, errors: FieldError[]): string {
   // Only the expression itself is typed freely; a preset with an impossible minute or time says so beside itself.
   if (when.preset !== 'custom') {
     if (when.preset !== 'hourly' && !/^([01]?\d|2[0-3]):[0-5]\d$/.test(when.time)) {
-      errors.push({ field: 'time', code: 'unknown_value', facts: { value: when.time } })
+      errors.push({ field: `time-${when.preset}`, code: 'unknown_value', facts: { value: when.time } })
       return cronOf({ ...when, time: usualWhen.time })
     }
     if (!parseCron(expr, 'UTC').ok) {
@@ -73,7 +73,8 @@ export function policyOf(values: FormValues, errors: FieldError[]): RetentionPol
   const text = textOf(values, 'retention.max_bytes').trim()
   // A number alone is meant in GiB: nobody limits a job to 50 bytes.
   const maxBytes = text === '' ? undefined : parseBytes(/^[\d.,]+$/.test(text) ? `${text}GiB` : text)
-  if (maxBytes === null) errors.push({ field: 'retention.max_bytes', code: 'not_number', facts: { value: text } })
+  if (maxBytes === null)
+    errors.push({ field: 'retention.max_bytes', code: 'not_number', facts: { value: text } })
   const number = (field: string) => numberOf(values, `retention.${field}`, errors)
   const mode = textOf(values, 'retention.mode')
   const raw =
@@ -92,7 +93,8 @@ export function policyOf(values: FormValues, errors: FieldError[]): RetentionPol
   if (checked.success) return checked.data
   for (const issue of checked.error.issues) {
     const field = `retention.${issue.path.map(String).join('.')}`
-    if (!errors.some((e) => e.field === field)) errors.push({ field, code: 'out_of_range', facts: range(issue) })
+    if (!errors.some((e) => e.field === field))
+      errors.push({ field, code: 'out_of_range', facts: range(issue) })
   }
   return { mode: 'count', count: 1 }
 }

@@ -6,7 +6,7 @@ import { archivesOfJob } from '../../../store/archives.ts'
 import { fragment, render, type WebContext, type WebDeps } from '../../page.ts'
 import { words } from '../../problem.ts'
 import { problemText } from '../../problem-text.ts'
-import { textOf, type FormValues } from './form-values.ts'
+import type { FormValues } from './form-values.ts'
 import { jobInputOf } from './form.ts'
 import { jobFormView } from './form-view.ts'
 import { jobPreview, type JobPreview } from './preview.ts'
@@ -50,8 +50,17 @@ export function jobForms(deps: WebDeps): JobForms {
     async page(c, values, errors, existing, status = 200) {
       const { offers, trouble } = await offersOf(c)
       const preview = await previewOf(c, values, existing)
-      const form = jobFormView({ values, errors, offers, sources, editing: existing, preview }, c.get('t'), c.get('f'))
-      return render(c, 'jobs/form', { form, trouble }, { title: errors.length > 0 ? `■ ${form.heading}` : form.heading, status })
+      const form = jobFormView(
+        { values, errors, offers, sources, editing: existing, preview },
+        c.get('t'),
+        c.get('f'),
+      )
+      return render(
+        c,
+        'jobs/form',
+        { form, trouble },
+        { title: errors.length > 0 ? `■ ${form.heading}` : form.heading, status },
+      )
     },
     async preview(c, values, existing) {
       return fragment(c, 'job-preview', { preview: await previewOf(c, values, existing) })

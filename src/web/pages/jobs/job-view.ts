@@ -10,7 +10,7 @@ import type { ShownFact } from '../runs/view.ts'
 import { barCount, historyBars, type HistoryBars } from './bars.ts'
 import { dayInWords } from './days.ts'
 import { policyInWords } from './policy-words.ts'
-import { reasonInWords } from './reasons.ts'
+import { holdInWords, reasonInWords, skipInWords } from './reasons.ts'
 import { sizeChart, type SizeChart } from './size-chart.ts'
 import { thingOf, typeName } from './what.ts'
 import { whenInWords } from './when.ts'
@@ -72,7 +72,7 @@ export function jobPageView(facts: JobPageFacts, language: string, t: T, f: Form
     what: [typeName(job.type, t), thingOf(job.config)].filter(Boolean).join(' · '),
     facts: factsOf(job, t, f),
     openRunId: facts.openRun?.id ?? null,
-    hold: job.retentionHold ?? '',
+    hold: job.retentionHold === null ? '' : holdInWords(job.retentionHold, t),
     bars: historyBars(
       facts.newest
         .slice(0, barCount)
@@ -89,14 +89,17 @@ export function jobPageView(facts: JobPageFacts, language: string, t: T, f: Form
     goes: preview.plan.remove.length,
     skipped: facts.skipped.map((entry) => ({
       at: f.moment(entry.at),
-      reason: String(entry.facts['reason'] ?? ''),
+      reason: skipInWords(String(entry.facts['reason'] ?? ''), t),
     })),
   }
 }
 
 function factsOf(job: Job, t: T, f: Formats): readonly ShownFact[] {
   const facts: ShownFact[] = [
-    { label: t('jobs.fact.when'), value: t('jobs.fact.when_zone', { when: whenInWords(job.cronExpr, t), zone: f.timeZone }) },
+    {
+      label: t('jobs.fact.when'),
+      value: t('jobs.fact.when_zone', { when: whenInWords(job.cronExpr, t), zone: f.timeZone }),
+    },
     job.enabled && job.nextRunAt !== null
       ? { label: t('jobs.fact.next'), value: f.exact(job.nextRunAt) }
       : { label: t('jobs.fact.next'), value: t(job.enabled ? 'home.next.never' : 'home.next.off') },
@@ -105,7 +108,8 @@ function factsOf(job: Job, t: T, f: Formats): readonly ShownFact[] {
   if (job.coreOnly) facts.push({ label: t('jobs.fact.core_only'), value: t('jobs.fact.core_only_yes') })
   if (job.hooks.preBackup) facts.push({ label: t('jobs.fact.pre_hook'), value: job.hooks.preBackup })
   if (job.hooks.postBackup) facts.push({ label: t('jobs.fact.post_hook'), value: job.hooks.postBackup })
-  if (job.timeoutS !== null) facts.push({ label: t('jobs.fact.timeout'), value: f.duration(job.timeoutS * 1000) })
+  if (job.timeoutS !== null)
+    facts.push({ label: t('jobs.fact.timeout'), value: f.duration(job.timeoutS * 1000) })
   return facts
 }
 

@@ -5,7 +5,9 @@ import type { Formats, T } from '../../i18n.ts'
 /** e.g. `the newest of each of the last 7 days, 4 weeks and 6 months; at most 50 GiB`. */
 export function policyInWords(policy: RetentionPolicy, t: T, f: Formats): string {
   const rule = ruleInWords(policy, t)
-  return policy.maxBytes === undefined ? rule : t('jobs.keep.limited', { rule, size: f.size(policy.maxBytes) })
+  return policy.maxBytes === undefined
+    ? rule
+    : t('jobs.keep.limited', { rule, size: f.size(policy.maxBytes) })
 }
 
 function ruleInWords(policy: RetentionPolicy, t: T): string {

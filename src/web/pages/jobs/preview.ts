@@ -27,7 +27,6 @@ export interface PreviewFacts {
   } | null
   /** Size of the last good archive, to guess what the kept ones will take. */
   readonly lastSize: number | null
-  readonly enabled: boolean
 }
 
 export interface JobPreview {
@@ -69,7 +68,10 @@ export function jobPreview(facts: PreviewFacts, now: number, language: string, t
       size:
         facts.lastSize === null
           ? ''
-          : t('jobs.preview.size', { size: f.size(facts.lastSize * future.kept), each: f.size(facts.lastSize) }),
+          : t('jobs.preview.size', {
+              size: f.size(facts.lastSize * future.kept),
+              each: f.size(facts.lastSize),
+            }),
       calendar: keepCalendar(future.days, language),
     },
     removal: facts.plan && removalPreview(facts.plan.plan, facts.plan.sizes, facts.plan.freedBytes, t, f),
@@ -91,9 +93,7 @@ export function removalPreview(
       count === 0
         ? t('jobs.preview.nothing_goes', { count: stay })
         : t('jobs.preview.goes', { count, stay, size: f.size(freedBytes) }),
-    names: plan.remove
-      .slice(0, shownNames)
-      .map(({ name }) => ({ name, size: f.size(sizes.get(name) ?? 0) })),
+    names: plan.remove.slice(0, shownNames).map(({ name }) => ({ name, size: f.size(sizes.get(name) ?? 0) })),
     more: count > shownNames ? t('jobs.preview.more', { count: count - shownNames }) : '',
   }
 }

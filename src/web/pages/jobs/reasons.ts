@@ -9,6 +9,18 @@ export function reasonInWords(reason: string, t: T): string {
   return isKey(key) ? t(key, { detail }) : reason
 }
 
+/** Why removal is suspended; the code is what suspended it. */
+export function holdInWords(code: string, t: T): string {
+  const key = `jobs.hold_reason.${code}`
+  return isKey(key) ? t(key) : code
+}
+
+/** Why a tick did not become a run. */
+export function skipInWords(code: string, t: T): string {
+  const key = `jobs.skip_reason.${code}`
+  return isKey(key) ? t(key) : code
+}
+
 function isKey(key: string): key is MessageKey {
   return key in en
 }

@@ -3,7 +3,7 @@ import type { Job } from '../../../domain/job.ts'
 import type { RetentionPreview } from '../../../engine/engine.ts'
 import { render, type WebContext } from '../../page.ts'
 import { policyInWords } from './policy-words.ts'
-import { reasonInWords } from './reasons.ts'
+import { holdInWords, reasonInWords } from './reasons.ts'
 
 /** Answers with the page; `changed` says that the plan is not the one that was agreed to. */
 export function removalPage(
@@ -22,7 +22,7 @@ export function removalPage(
     heading: t('jobs.retention.title', { name: job.name }),
     policy: policyInWords(job.retention, t, f),
     changed,
-    hold: job.retentionHold ?? '',
+    hold: job.retentionHold === null ? '' : holdInWords(job.retentionHold, t),
     button: t('jobs.retention.button', { count, size }),
     goes: preview.plan.remove.map((one) => ({
       name: one.name,

@@ -5,11 +5,9 @@ import { listActivity } from '../../../store/activity.ts'
 import { getJob } from '../../../store/jobs.ts'
 import { listRunsOfJob } from '../../../store/runs.ts'
 import { redirectWith } from '../../flash.ts'
-import { fragment, render, type MountPage, type WebContext } from '../../page.ts'
-import { problemText } from '../../problem-text.ts'
-import { words } from '../../problem.ts'
+import { render, type MountPage, type WebContext } from '../../page.ts'
 import { barCount } from './bars.ts'
-import { formOfJob, newForm, readForm, textOf, type FormValues } from './form-values.ts'
+import { formOfJob, newForm, readForm, textOf } from './form-values.ts'
 import { jobInputOf } from './form.ts'
 import { jobForms } from './forms.ts'
 import { jobPageView } from './job-view.ts'
@@ -44,7 +42,16 @@ export const mountJobs: MountPage = (app, deps) => {
     ])
     const openRun = newest.find((run) => run.finishedAt === null) ?? null
     const skipped = activity.filter((entry) => entry.action === 'run.skipped').slice(0, 10)
-    const facts = { job, runs, newest, preview, skipped, openRun, pageSize: runsPerPage, later: before !== null }
+    const facts = {
+      job,
+      runs,
+      newest,
+      preview,
+      skipped,
+      openRun,
+      pageSize: runsPerPage,
+      later: before !== null,
+    }
     const view = jobPageView(facts, c.get('language'), c.get('t'), c.get('f'))
     return render(c, 'jobs/job', { page: view }, { title: job.name })
   })
@@ -54,7 +61,9 @@ export const mountJobs: MountPage = (app, deps) => {
     return forms.page(c, formOfJob(job), [], job)
   })
   app.post('/jobs/:id', async (c) => save(c, await jobOf(c)))
-  app.post('/jobs/:id/preview', async (c) => c.html(await forms.preview(c, readForm(c.get('form')), await jobOf(c))))
+  app.post('/jobs/:id/preview', async (c) =>
+    c.html(await forms.preview(c, readForm(c.get('form')), await jobOf(c))),
+  )
 
   app.post('/jobs/:id/run', async (c) => {
     const job = await jobOf(c)
@@ -65,11 +74,20 @@ export const mountJobs: MountPage = (app, deps) => {
       if (!isProblem(error, 'job_already_running')) throw error
       // What was wanted is happening already: show it.
       const [open] = await listRunsOfJob(db, job.id, { limit: 1 })
-      return redirectWith(c, open ? `/runs/${open.id}` : `/jobs/${job.id}`, 'jobs.flash.running', {}, 'warning')
+      return redirectWith(
+        c,
+        open ? `/runs/${open.id}` : `/jobs/${job.id}`,
+        'jobs.flash.running',
+        {},
+        'warning',
+      )
     }
   })
 
-  for (const [action, enabled] of [['enable', true], ['disable', false]] as const) {
+  for (const [action, enabled] of [
+    ['enable', true],
+    ['disable', false],
+  ] as const) {
     app.post(`/jobs/:id/${action}`, async (c) => {
       const { id, name } = await jobOf(c)
       await engine.setJobEnabled(id, enabled, c.get('user'))
@@ -128,7 +146,7 @@ export const mountJobs: MountPage = (app, deps) => {
           ? await engine.createJob(input, c.get('user'))
           : await engine.updateJob(existing.id, input, c.get('user'))
       const key = existing === null ? 'jobs.flash.created' : 'jobs.flash.saved'
-      return await redirectWith(c, `/jobs/${job.id}`, key, { name: job.name })
+      return redirectWith(c, `/jobs/${job.id}`, key, { name: job.name })
     } catch (error) {
       if (isProblem(error, 'validation_failed')) return wrong(error.errors)
       throw error

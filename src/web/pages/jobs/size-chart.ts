@@ -32,7 +32,8 @@ export function sizeChart(points: readonly SizePoint[]): SizeChart | null {
   if (first === undefined || last === undefined || last.at <= first.at) return null
   const most = Math.max(...sorted.map((p) => p.bytes))
   const least = Math.min(...sorted.map((p) => p.bytes))
-  const x = (p: SizePoint) => round(margin + ((p.at - first.at) / (last.at - first.at)) * (width - 2 * margin))
+  const x = (p: SizePoint) =>
+    round(margin + ((p.at - first.at) / (last.at - first.at)) * (width - 2 * margin))
   const y = (p: SizePoint) => round(height - margin - (p.bytes / Math.max(most, 1)) * (height - 3 * margin))
   const line = sorted.map((p, i) => `${i === 0 ? 'M' : 'L'}${x(p)} ${y(p)}`).join('')
   return {

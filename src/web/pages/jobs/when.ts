@@ -15,7 +15,14 @@ export interface When {
 }
 
 /** What the form shows before anything was chosen: every night at three. */
-export const usualWhen: When = { preset: 'daily', minute: 0, time: '03:00', weekday: 0, day: 1, expr: '0 3 * * *' }
+export const usualWhen: When = {
+  preset: 'daily',
+  minute: 0,
+  time: '03:00',
+  weekday: 0,
+  day: 1,
+  expr: '0 3 * * *',
+}
 
 const nicknames: Readonly<Record<string, string>> = {
   '@hourly': '0 * * * *',
@@ -72,7 +79,10 @@ export function whenInWords(expr: string, t: T): string {
     case 'daily':
       return t('jobs.when.daily', { time: when.time })
     case 'weekly':
-      return t('jobs.when.weekly', { time: when.time, weekday: t(weekdayKeys[when.weekday] ?? weekdayKeys[0]) })
+      return t('jobs.when.weekly', {
+        time: when.time,
+        weekday: t(weekdayKeys[when.weekday] ?? weekdayKeys[0]),
+      })
     case 'monthly':
       return t('jobs.when.monthly', { time: when.time, day: when.day })
     case 'custom':

@@ -62,7 +62,8 @@ export function runsListView(facts: RunsListFacts, now: number, t: T, f: Formats
 
 /** What it waits for; or for how long it has been running. */
 function whyOf(run: Run, lane: Lane, now: number, t: T, f: Formats): string {
-  if (run.status === 'running') return t('runs.line.running', { duration: f.duration(now - (run.startedAt ?? now)) })
+  if (run.status === 'running')
+    return t('runs.line.running', { duration: f.duration(now - (run.startedAt ?? now)) })
   if (run.notBefore > now) return t('runs.line.not_before', { time: f.exact(run.notBefore) })
   return t(`runs.waits.${lane}`)
 }

@@ -18,7 +18,7 @@ export function liveRun(c: WebContext, runId: number): Response {
   const { engine } = c.get('deps')
   return live(c, async (stream) => {
     const bell = doorbell()
-    const stop = engine.watchRun(runId, bell.ring)
+    const stop = engine.watchRun(runId, () => bell.ring())
     try {
       let cursor = cursorOf(c)
       let shown = ''

@@ -1,7 +1,7 @@
 // The run page with its live log, and the list of runs with the queue.
 import { isProblem, Problem } from '../../../domain/problem.ts'
 import { getJob, listJobs } from '../../../store/jobs.ts'
-import { getRun, listRuns, openRuns } from '../../../store/runs.ts'
+import { getRun, listRuns, openRuns, runLogTail } from '../../../store/runs.ts'
 import { redirectWith } from '../../flash.ts'
 import { render, type MountPage, type WebContext } from '../../page.ts'
 import { runsListView } from './list-view.ts'
@@ -20,7 +20,15 @@ export const mountRuns: MountPage = (app, { db, engine, config, clock, sources }
       listRuns(db, { limit: pageSize + 1, ...(before === null ? {} : { beforeId: before }) }),
       listJobs(db),
     ])
-    const facts = { open, recent, jobs, sources, before, pageSize, laneSize: engine.settings().generalLaneSize }
+    const facts = {
+      open,
+      recent,
+      jobs,
+      sources,
+      before,
+      pageSize,
+      laneSize: engine.settings().generalLaneSize,
+    }
     const model = runsListView(facts, clock.now(), c.get('t'), c.get('f'))
     return render(c, 'runs/list', { page: model }, { title: c.get('t')('runs.list.title') })
   })
@@ -30,11 +38,22 @@ export const mountRuns: MountPage = (app, { db, engine, config, clock, sources }
     const t = c.get('t')
     const status = runStatusView(run, job, clock.now(), t, c.get('f'))
     const log = await endOfLog(config.dataDir, run.id, shownLogBytes)
+    // Old log files go before the rows do, whose last lines then stand in.
+    const tail = log.next === 0 && !status.open ? await runLogTail(db, run.id) : null
     const page = {
       status,
       jobId: job.id,
       jobName: job.name,
-      log: { text: log.text, cursor: log.next, before: log.before === 0 ? '' : c.get('f').size(log.before) },
+      log: {
+        text: tail ?? log.text,
+        cursor: log.next,
+        note:
+          tail !== null
+            ? t('runs.log.tail')
+            : log.before > 0
+              ? t('runs.log.cut', { size: c.get('f').size(log.before) })
+              : '',
+      },
       refresh: !isTerminal(run.status) ? 5 : 0,
     }
     return render(c, 'runs/run', page, { title: runTitle(run, job, t) })

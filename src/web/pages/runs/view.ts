@@ -57,7 +57,10 @@ export function runStatusView(run: Run, job: Job, now: number, t: T, f: Formats)
     problem: run.errorCode === null ? null : problemText({ t, f }, run.errorCode, run.errorFacts),
     facts: factsOf(run, t, f),
     targets: run.targets.map((target) => shownTarget(target, t)),
-    warnings: run.warnings.map((warning) => ({ text: warningText({ t, f }, warning), note: notes.has(warning.code) })),
+    warnings: run.warnings.map((warning) => ({
+      text: warningText({ t, f }, warning),
+      note: notes.has(warning.code),
+    })),
     moreWarnings:
       run.warningCount > run.warnings.length
         ? t('runs.more_warnings', { count: run.warningCount - run.warnings.length })
@@ -84,18 +87,23 @@ function lineOf(run: Run, now: number, t: T, f: Formats): string {
   }
   const took = tookMs(run)
   const ended = f.moment(run.finishedAt ?? run.queuedAt).relative
-  return took === null ? t('runs.line.ended', { ended }) : t('runs.line.took', { ended, duration: f.duration(took) })
+  return took === null
+    ? t('runs.line.ended', { ended })
+    : t('runs.line.took', { ended, duration: f.duration(took) })
 }
 
 function tookMs(run: Run): number | null {
-  return run.startedAt === null || run.finishedAt === null ? null : Math.max(0, run.finishedAt - run.startedAt)
+  return run.startedAt === null || run.finishedAt === null
+    ? null
+    : Math.max(0, run.finishedAt - run.startedAt)
 }
 
 function progressOf(run: Run, now: number, t: T, f: Formats): RunProgress | null {
   const done = run.progressDone
   const total = run.progressTotal
   if (done === null) return null
-  if (total === null || total <= 0) return { percent: null, text: t('runs.progress.done', { done: f.size(done) }) }
+  if (total === null || total <= 0)
+    return { percent: null, text: t('runs.progress.done', { done: f.size(done) }) }
   const share = Math.min(1, done / total)
   const percent = Math.floor(share * 100)
   const facts = { percent, done: f.size(done), total: f.size(total) }
@@ -111,8 +119,10 @@ function factsOf(run: Run, t: T, f: Formats): readonly ShownFact[] {
     { label: t('runs.fact.trigger'), value: t(`runs.trigger.${run.trigger}`, { actor: run.actor }) },
     { label: t('runs.fact.queued'), value: '', at: f.moment(run.queuedAt) },
   ]
-  if (run.startedAt !== null) facts.push({ label: t('runs.fact.started'), value: '', at: f.moment(run.startedAt) })
-  if (run.finishedAt !== null) facts.push({ label: t('runs.fact.finished'), value: '', at: f.moment(run.finishedAt) })
+  if (run.startedAt !== null)
+    facts.push({ label: t('runs.fact.started'), value: '', at: f.moment(run.startedAt) })
+  if (run.finishedAt !== null)
+    facts.push({ label: t('runs.fact.finished'), value: '', at: f.moment(run.finishedAt) })
   const took = tookMs(run)
   if (took !== null) facts.push({ label: t('runs.fact.took'), value: f.duration(took) })
   if (run.sizeBytes !== null) facts.push({ label: t('runs.fact.size'), value: f.size(run.sizeBytes) })

@@ -1,0 +1,76 @@
+// The audit log in sentences.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { htmlProblems, visibleText } from '../../../../test/support/html.ts'
+import { testNow, testWeb } from '../../../../test/support/web.ts'
+import { en } from '../../../../locales/en.ts'
+import { addActivity } from '../../../store/activity.ts'
+
+test('tells who did what to what, newest first, in both languages', async () => {
+  const { get, deps } = await testWeb()
+  const entry = { jobId: null, at: testNow - 60_000 }
+  await addActivity(deps.db, { ...entry, actor: 'alice', action: 'archive.pin', subject: 'jerry_wiki_20261121' })
+  await addActivity(deps.db, {
+    ...entry,
+    actor: 'scheduler',
+    action: 'run.skipped',
+    subject: 'nightly',
+    facts: { reason: 'still_running', due: testNow },
+  })
+  await addActivity(deps.db, {
+    ...entry,
+    actor: 'cli',
+    action: 'archive.delete',
+    subject: 'old',
+    facts: { reason: 'by hand', bytes: 2048 },
+  })
+  const text = visibleText(await (await get('/activity')).text())
+  expect(text).toMatch(/command line deleted the archive old by hand · 2 KiB.*schedule skipped a run nightly the job was still running · due on Saturday.*alice pinned the archive jerry_wiki_20261121/)
+  const french = await (await get('/activity', { 'accept-language': 'fr' })).text()
+  expect(htmlProblems(french)).toEqual([])
+  expect(visibleText(french)).toContain('la ligne de commande a supprimé l’archive')
+})
+
+test('an action or a detail that nobody has words for is shown as it was noted', async () => {
+  const { get, deps } = await testWeb()
+  await addActivity(deps.db, {
+    at: testNow,
+    actor: '<b>eve</b>',
+    action: 'peer.invited',
+    subject: '"><script>',
+    jobId: null,
+    facts: { reason: 'because', n: 12_345 },
+  })
+  const html = await (await get('/activity')).text()
+  expect(htmlProblems(html)).toEqual([])
+  expect(html).toContain('&lt;b&gt;eve&lt;/b&gt;')
+  expect(visibleText(html)).toContain('peer.invited')
+  expect(visibleText(html)).toContain('because · n: 12,345')
+})
+
+test('goes back through a long history without losing or repeating a line', async () => {
+  const { get, deps } = await testWeb()
+  for (let i = 0; i < 230; i += 1) {
+    await addActivity(deps.db, { at: testNow, actor: 'a', action: 'job.update', subject: `s${i}.`, jobId: null })
+  }
+  const seen: string[] = []
+  let path: string | undefined = '/activity'
+  while (path !== undefined) {
+    const html = await (await get(path)).text()
+    seen.push(...(html.match(/s\d+\./g) ?? []))
+    path = /rel="next" href="([^"]+)"/.exec(html)?.[1]
+  }
+  expect(seen).toEqual(Array.from({ length: 230 }, (_, i) => `s${229 - i}.`))
+})
+
+test('every action that the engine notes has words', () => {
+  const folder = join(import.meta.dirname, '../../../engine')
+  const code = readdirSync(folder)
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+    .map((file) => readFileSync(join(folder, file), 'utf8'))
+    .join('\n')
+  const noted = [...code.matchAll(/'((?:job|run|archive|retention|settings|peer)\.[a-z_]+)'/g)].map(([, action]) => action)
+  expect(noted.length).toBeGreaterThan(10)
+  expect(noted.filter((action) => !Object.hasOwn(en, `activity.action.${action}`))).toEqual([])
+})
