@@ -20,6 +20,8 @@ import { createRenderer } from './web/views.ts'
 export interface OpenInstance {
   readonly clock?: Clock
   readonly log?: Logger
+  /** Where a direct helper finds programs; default: the system's folders. */
+  readonly path?: string
   /** Read the whole database for damage before using it: the server does, short commands beside it need not. */
   readonly thorough?: boolean
 }
@@ -42,7 +44,10 @@ export async function openInstance(config: Config, given: OpenInstance = {}): Pr
     const engine = await createEngine({
       db: database.db,
       dataVersion: () => database.dataVersion(),
-      helper: createHelper({ target: config.rootHelper, env: helperEnvironment(config) }),
+      helper: createHelper({
+        target: config.rootHelper,
+        env: { ...helperEnvironment(config), ...(given.path === undefined ? {} : { PATH: given.path }) },
+      }),
       sources,
       clock,
       log,

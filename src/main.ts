@@ -34,7 +34,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     stderr: process.stderr,
     version,
     config,
-    open: (options) => openInstance(config(), options),
+    open: (options) =>
+      openInstance(config(), { ...options, ...(process.env['PATH'] ? { path: process.env['PATH'] } : {}) }),
     now: () => systemClock.now(),
     onSignal(stop) {
       process.on('SIGINT', stop)

@@ -2,6 +2,7 @@
 // syncing cost hardly any time of their own.
 import { fdatasync, fstatSync, readSync } from 'node:fs'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+import { blockSize } from './format.ts'
 
 const chunkSize = 1024 * 1024
 /** Less is not worth reading yet while the writer is still busy. */
@@ -14,7 +15,7 @@ export interface FollowOptions<T> {
   readonly from: number
   /** Settles when the writer has ended. */
   readonly done: Promise<T>
-  /** Called in order for every byte from `from` on; the buffer is used again. */
+  /** Called in order for every byte from `from` on, in whole blocks but for the last one; the buffer is used again. */
   onChunk(chunk: Buffer): void
   /** Size of the file so far. */
   onBytes?(size: number): void
@@ -34,11 +35,12 @@ export async function follow<T>(fd: number, options: FollowOptions<T>): Promise<
     while (writer.state !== 'failed') {
       // Asked for before the size: whatever was written by then is seen in this round.
       const last = writer.state === 'written'
-      const size = fstatSync(fd).size
+      const { size } = fstatSync(fd)
+      const end = last ? size : size - (size % blockSize)
       flusher.grown(size)
       const worth = last ? 1 : worthReading
-      while (size - position >= worth) {
-        const length = readSync(fd, buffer, 0, Math.min(chunkSize, size - position), position)
+      while (end - position >= worth) {
+        const length = readSync(fd, buffer, 0, Math.min(chunkSize, end - position), position)
         if (length === 0) break
         options.onChunk(buffer.subarray(0, length))
         position += length

@@ -72,7 +72,8 @@ describe('a proper tar', () => {
       writeFileSync(join(tree, 'small'), 'small')
       symlinkSync('small', join(tree, 'soft'))
       linkSync(join(tree, 'small'), join(tree, 'tied'))
-      if (!['v7', 'ustar'].includes(format)) {
+      const awkward = !['v7', 'ustar'].includes(format)
+      if (awkward) {
         const deep = join(tree, ...Array.from({ length: 6 }, (_, i) => `${i}`.repeat(90)))
         mkdirSync(deep, { recursive: true })
         writeFileSync(join(deep, `é${'n'.repeat(250)}`), 'deep')
@@ -86,9 +87,13 @@ describe('a proper tar', () => {
           `f=open(${JSON.stringify(join(tree, 'sparse'))},'wb')\nfor i in range(60): f.seek(i<<20); f.write(b'x')`,
         )
       }
-      const tar = execFileSync('tar', ['-c', `--format=${format}`, ...(awkward ? ['--sparse'] : []), '-C', folder, 'tree'], {
-        maxBuffer: 1 << 28,
-      })
+      const tar = execFileSync(
+        'tar',
+        ['-c', `--format=${format}`, ...(awkward ? ['--sparse'] : []), '-C', folder, 'tree'],
+        {
+          maxBuffer: 1 << 28,
+        },
+      )
       const seen = scan(tar)
       expect(seen.damage).toBe('')
       const listed = execFileSync('tar', ['-t', '--quoting-style=literal', '--show-transformed-names'], {

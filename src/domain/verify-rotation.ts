@@ -21,8 +21,9 @@ interface Entry {
 
 /**
  * Names of the archives to read in this period, most urgent first. Called every `periodMs`, and given that they are
- * read, no archive stays unread for longer than `everyDays`. Archives that are late already (never read, or the
- * server was off) are worked off within a quarter of that time rather than all at once. 0 days: none.
+ * read, no archive stays unread for longer than `everyDays`, and the bytes are spread evenly over that time. Archives
+ * that are late already (never read, or the server was off) are worked off within about a quarter of it, not all at
+ * once. 0 days: none.
  */
 export function dueForVerify(
   archives: readonly ReadableArchive[],
@@ -33,18 +34,13 @@ export function dueForVerify(
   const { periodMs } = options
   if (span <= 0) return []
   const entries = archives.map((one) => entryOf(one, now, span)).toSorted(mostUrgentFirst)
-  const total = entries.reduce((sum, one) => sum + one.weight, 0)
-  // Where a part of an archive would fill the quota, chance decides, the same for the same hour: on average it fits.
-  const threshold = hash32(`verify ${Math.floor(now / periodMs)}`) / 2 ** 32
-
-  const late = entries.filter((one) => one.deadline <= now)
-  const timely = entries.filter((one) => one.deadline > now)
-  const lateQuota = (4 * total * periodMs) / span
-  const timelyQuota = neededRate(timely, now, Math.min(span / 20, 2 * day), periodMs) * periodMs
+  const margin = Math.max(2 * periodMs, Math.min(span / 20, 2 * day))
+  // Read as planned, an archive never comes this near to its deadline.
+  const pressing = entries.filter((one) => one.deadline <= now + margin)
+  const timely = entries.filter((one) => one.deadline > now + margin)
   return [
-    ...takeUpTo(late, lateQuota, threshold),
-    // Whatever the quota says: what would pass its deadline before the call after the next one is read now.
-    ...takeUpTo(timely, timelyQuota, threshold, now + 2 * periodMs),
+    ...pressingOnes(pressing, (4 * weigh(entries) * periodMs) / span, now, periodMs),
+    ...timelyOnes(timely, margin, now, span, periodMs),
   ].map((one) => one.name)
 }
 
@@ -64,31 +60,52 @@ function mostUrgentFirst(a: Entry, b: Entry): number {
   return a.name < b.name ? -1 : 1
 }
 
-/** The lowest constant rate (bytes per ms) that meets every deadline `margin` early. */
-function neededRate(byDeadline: readonly Entry[], now: number, margin: number, periodMs: number): number {
-  let sum = 0
-  let rate = 0
-  for (const { weight, deadline } of byDeadline) {
-    sum += weight
-    rate = Math.max(rate, sum / Math.max(deadline - margin - now, periodMs))
-  }
-  return rate
+function weigh(entries: readonly Entry[]): number {
+  return entries.reduce((sum, one) => sum + one.weight, 0)
 }
 
-/** The first entries that fill the quota; one that fits partly is taken when that part exceeds the threshold. */
-function takeUpTo(
-  entries: readonly Entry[],
+/**
+ * The first entries that fill the quota, and those that would pass their deadline before the call after the next.
+ * Where a part of one would fill the quota, chance decides (the same for the same period): on average it is met.
+ */
+function pressingOnes(
+  byDeadline: readonly Entry[],
   quota: number,
-  threshold: number,
-  mustUntil: number | null = null,
-): Entry[] {
-  const taken: Entry[] = []
-  let sum = 0
-  for (const entry of entries) {
-    const must = mustUntil !== null && entry.deadline <= mustUntil
-    if (!must && sum + threshold * entry.weight >= quota) break
-    taken.push(entry)
-    sum += entry.weight
+  now: number,
+  periodMs: number,
+): readonly Entry[] {
+  const chance = hash32(`verify ${Math.floor(now / periodMs)}`) / 2 ** 32
+  let before = 0
+  const end = byDeadline.findIndex(({ weight, deadline }) => {
+    const full = before + chance * weight >= quota
+    before += weight
+    return full && (deadline <= now || deadline > now + 2 * periodMs)
+  })
+  return end === -1 ? byDeadline : byDeadline.slice(0, end)
+}
+
+/**
+ * Those to read in this period when all are read as late as possible, with pauses as long as their sizes ask for, at
+ * the lowest rate that meets every deadline. A crowd of equal deadlines is thus begun early, and once spread stays so.
+ */
+function timelyOnes(
+  byDeadline: readonly Entry[],
+  margin: number,
+  now: number,
+  span: number,
+  periodMs: number,
+): readonly Entry[] {
+  // Bytes per millisecond. A tenth more than an even rotation needs, or what is read now would already push the next.
+  let rate = (1.1 * weigh(byDeadline)) / Math.max(span - margin, periodMs)
+  let before = 0
+  for (const { weight, deadline } of byDeadline) {
+    rate = Math.max(rate, before / Math.max(deadline - margin - now, periodMs))
+    before += weight
   }
-  return taken
+  let latest = Infinity
+  const last = byDeadline.findLastIndex(({ weight, deadline }) => {
+    latest = Math.min(deadline - margin, latest - weight / rate)
+    return latest < now + periodMs
+  })
+  return byDeadline.slice(0, last + 1)
 }

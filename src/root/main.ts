@@ -7,9 +7,6 @@ import { run } from '../sys/process.ts'
 import { words } from '../sys/words.ts'
 import { serveRequest } from './dispatcher.ts'
 
-/** Settings of the stand-in that tests and the demo use for `yunohost`; the real one knows nothing of them. */
-const standInPrefix = 'FAKE_YUNOHOST_'
-
 /**
  * Serves one request on standard input and output. `argv`: what follows `root-helper`, with `--env-file FILE` for a
  * caller like sudo that passes no environment. Resolves with the exit code: 0 when a result or a problem was sent,
@@ -33,7 +30,8 @@ export async function rootHelperMain(argv: readonly string[], env: NodeJS.Proces
     sources: async () => (await import('../sources/registry.ts')).sources,
     now: () => systemClock.now(),
     signal: stop.signal,
-    env: standInSettings(own),
+    // Whoever starts the helper decides where programs are found: systemd, sudo's secure_path, or a shell.
+    ...(own['PATH'] === undefined ? {} : { env: { PATH: own['PATH'] } }),
   })
   process.stdin.destroy()
   return answered ? 0 : 1
@@ -53,12 +51,4 @@ function placesOf(env: NodeJS.ProcessEnv): Places | string {
   if (!dataDir.startsWith('/')) return 'BM_DATA_DIR must be set to an absolute path'
   const yunohost = words(env['BM_YUNOHOST'] ?? '')
   return { archivesDir, dataDir, yunohost: yunohost.length === 0 ? ['yunohost'] : yunohost }
-}
-
-function standInSettings(env: NodeJS.ProcessEnv): Record<string, string> {
-  const found: Record<string, string> = {}
-  for (const [name, value] of Object.entries(env)) {
-    if (name.startsWith(standInPrefix) && value !== undefined) found[name] = value
-  }
-  return found
 }

@@ -16,6 +16,18 @@ afterEach(() => {
   rmSync(dir, { recursive: true, force: true })
 })
 
+/** A process that tells `locked` or `refused` and stays until killed. */
+function holdInChild() {
+  return spawn(process.execPath, [join(import.meta.dirname, 'children/hold-lock.ts'), dir], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+}
+
+async function firstLine(child: ReturnType<typeof holdInChild>): Promise<unknown> {
+  const [line] = await once(createInterface({ input: child.stdout }), 'line')
+  return line
+}
+
 describe('the instance lock', () => {
   it('is had by one at a time, also within one process', () => {
     const lock = acquireInstanceLock(dir, T0)
@@ -39,12 +51,9 @@ describe('the instance lock', () => {
   })
 
   it('of another process keeps us out, says who it is, and is free when that process is killed', async () => {
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'children/hold-lock.ts'), dir], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
+    const child = holdInChild()
     try {
-      const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
-      expect(line).toBe('locked')
+      expect(await firstLine(child)).toBe('locked')
       expect(acquireInstanceLock(dir)).toBeNull()
       expect(lockHolder(dir)?.pid).toBe(child.pid)
       // A refused attempt must not have taken the lock away from its holder.
@@ -56,5 +65,18 @@ describe('the instance lock', () => {
     using mine = acquireInstanceLock(dir)
     expect(mine).not.toBeNull()
     expect(JSON.parse(readFileSync(join(dir, 'engine.json'), 'utf8'))).toMatchObject({ pid: process.pid })
+  })
+
+  it('still keeps other processes out after a second attempt of its own process', async () => {
+    using lock = acquireInstanceLock(dir)
+    expect(lock).not.toBeNull()
+    expect(acquireInstanceLock(dir)).toBeNull()
+    const child = holdInChild()
+    try {
+      expect(await firstLine(child)).toBe('refused')
+    } finally {
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+    }
   })
 })

@@ -49,7 +49,7 @@ export function databaseExists(file: string): boolean {
  */
 function open(file: string): BetterSqlite3.Database {
   const leftovers = (sizeOf(`${file}-wal`) ?? 0) > 0 || sizeOf(`${file}-journal`) !== null
-  const raw = new BetterSqlite3(file, { readonly: true, fileMustExist: true, timeout: 5000 })
+  const raw = new BetterSqlite3(file, { readonly: leftovers, fileMustExist: true, timeout: 5000 })
   raw.pragma('query_only = ON')
   return raw
 }

@@ -31,3 +31,20 @@ test('says that YunoHost is busy, and deletes nothing', async () => {
   await expect(work).rejects.toMatchObject({ code: 'yunohost_busy' })
   expect(await traces(fake.archivesDir)).toEqual(['kept.info.json', 'kept.tar'])
 })
+
+test('touches no archive of that name which YunoHost keeps in another folder', async () => {
+  const fake = await aServer()
+  await fake.call('backup', 'create', '--apps', 'nocodb', '--name', 'namesake')
+  const elsewhere = join(fake.root, 'elsewhere')
+  await mkdir(elsewhere)
+  const io = watchedIo({ ...placesOf(fake), archivesDir: elsewhere })
+  expect(await deleteThroughYunohost('namesake', io)).toBe(false)
+  expect(await traces(fake.archivesDir)).toEqual(['namesake.info.json', 'namesake.tar'])
+})
+
+test('leaves an archive that YunoHost cannot read to the caller', async () => {
+  const fake = await aServer()
+  await fake.call('backup', 'create', '--apps', 'nocodb', '--name', 'broken')
+  await writeFile(join(fake.archivesDir, 'broken.info.json'), 'no JSON')
+  expect(await deleteThroughYunohost('broken', watchedIo(placesOf(fake)))).toBe(false)
+})

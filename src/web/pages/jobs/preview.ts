@@ -53,7 +53,7 @@ export function jobPreview(facts: PreviewFacts, now: number, language: string, t
   const future = cron.ok ? simulate(cron.schedule, input.retention, now, f.timeZone) : null
   return {
     when: cron.ok ? whenInWords(input.cronExpr, t) : '',
-    nextRuns: runs.map(f.exact),
+    nextRuns: runs.map((at) => f.exact(at)),
     whenError: cron.ok
       ? ''
       : fieldText({ t, f }, { field: 'cron_expr', code: cron.code, facts: { detail: cron.detail } }),

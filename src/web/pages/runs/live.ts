@@ -74,11 +74,11 @@ async function sendLog(c: WebContext, runId: number, stream: LiveStream, from: n
 /** Remembers a ring that comes while nobody waits. */
 function doorbell() {
   let rung = false
-  let wake = () => {}
+  let wake: (() => void) | null = null
   return {
     ring() {
       rung = true
-      wake()
+      wake?.()
     },
     reset() {
       rung = false

@@ -1,0 +1,48 @@
+// Makes small archives for tests, as our own writer and as YunoHost would leave them. Tests only.
+import { createHash } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { openDraft } from './draft.ts'
+import { infoBytes } from './info-json.ts'
+import { tarDirectory, tarEnd, tarFile } from './tar-header.ts'
+
+/** An archive by our own writer, with `payload` as its one file and `described` in its backup_info.json. */
+export async function writeOwn(
+  archivesDir: string,
+  name: string,
+  payload = Buffer.from('payload'),
+  described: Readonly<Record<string, unknown>> = {},
+): Promise<{ file: string; sha256: string; sizeBytes: number }> {
+  const draft = await openDraft(archivesDir, name)
+  try {
+    draft.write(Buffer.concat([tarFile('info.json', Buffer.from('{}'), 1), tarDirectory('data', 1)]))
+    draft.write(tarFile('data/file', payload, 1))
+    const sealed = await draft.seal((sha256, bytes) => ({ sha256, sha256_bytes: bytes, ...described }))
+    const { file } = await draft.publish(infoBytes({ created_at: 1 }))
+    return { file, sha256: sealed.sha256, sizeBytes: sealed.sizeBytes }
+  } finally {
+    await draft.discard()
+  }
+}
+
+/** A tar that somebody else made, as bytes. */
+export function foreignTar(payload = Buffer.from('foreign')): Buffer {
+  const body = Buffer.concat([tarFile('info.json', Buffer.from('{}'), 1), tarFile('conf/file', payload, 1)])
+  return Buffer.concat([body, tarEnd(body.length)])
+}
+
+/** A foreign archive with its sidecar; `tar` false leaves the tar out. */
+export async function writeForeign(
+  archivesDir: string,
+  name: string,
+  sidecar: string | null = '{}',
+): Promise<Buffer> {
+  const tar = foreignTar()
+  await writeFile(join(archivesDir, `${name}.tar`), tar)
+  if (sidecar !== null) await writeFile(join(archivesDir, `${name}.info.json`), sidecar)
+  return tar
+}
+
+export function sha256Of(data: Buffer): string {
+  return createHash('sha256').update(data).digest('hex')
+}
