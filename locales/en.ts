@@ -36,6 +36,7 @@ export const en = {
   'problem.home': 'Back to the home page',
   'problem.said': 'What was reported:',
   'nav.runs': 'Runs',
+  'frame.signed_in': 'signed in as {user}',
   // --- end app frame ---
 
   // --- home ---
@@ -506,7 +507,7 @@ export const en = {
   'settings.verifyEveryDays': 'Read every archive again within',
   'settings.verifyEveryDays.hint': 'Each archive is read and compared in turn, so that a failing disk shows early. 0 turns this off.',
   'settings.diskReserveBytes': 'Keep free on the archives’ disk',
-  'settings.diskReserveBytes.hint': 'A backup that would leave less is not started. Write for example 5GiB; empty means 5 % of the disk, 1 GiB at most.',
+  'settings.diskReserveBytes.hint': 'A backup that would leave less is not started. Write for example 5GiB; empty means 5% of the disk, 1 GiB at most.',
   'settings.generalLaneSize': 'At the same time',
   'settings.generalLaneSize.hint': 'Runs of folders and databases that may go on side by side. What YunoHost itself does is always one after the other.',
   'settings.defaultTimeoutS': 'Longest run',
@@ -664,6 +665,8 @@ export const en = {
   'problem.database_damaged.hint': 'It was not touched. The archives themselves are whole. Restore the database from a copy, or move it away to begin a new one.',
   'problem.database_newer.title': 'The database comes from a newer version of BackupManager',
   'problem.database_newer.hint': 'It was not touched. Install that version again.',
+  'problem.record_damaged.title': 'One entry of the database cannot be read',
+  'problem.record_damaged.hint': '{where}: {detail}. Everything else works; delete the entry and make it again.',
   'problem.instance_locked.title': 'Another BackupManager already uses this data',
   'problem.instance_locked.hint': 'Only one server may run on one data folder. Stop the other one first.',
   'problem.not_admin.title': 'This page is for admins',

@@ -37,6 +37,7 @@ export const fr: Record<MessageKey, Message> = {
   'problem.home': 'Retour à l’accueil',
   'problem.said': 'Message reçu :',
   'nav.runs': 'Exécutions',
+  'frame.signed_in': 'connecté en tant que {user}',
   // --- end app frame ---
 
   // --- home ---
@@ -507,7 +508,7 @@ export const fr: Record<MessageKey, Message> = {
   'settings.verifyEveryDays': 'Relire chaque archive tous les',
   'settings.verifyEveryDays.hint': 'Les archives sont lues et comparées à tour de rôle, pour qu’un disque défaillant se remarque tôt. 0 désactive ces vérifications.',
   'settings.diskReserveBytes': 'Laisser libre sur le disque des archives',
-  'settings.diskReserveBytes.hint': 'Une sauvegarde qui en laisserait moins n’est pas lancée. Écrivez par exemple 5Gio ; vide signifie 5 % du disque, 1 Gio au plus.',
+  'settings.diskReserveBytes.hint': 'Une sauvegarde qui en laisserait moins n’est pas lancée. Écrivez par exemple 5Gio ; vide signifie 5 % du disque, 1 Gio au plus.',
   'settings.generalLaneSize': 'En même temps',
   'settings.generalLaneSize.hint': 'Exécutions de dossiers et de bases de données qui peuvent avancer côte à côte. Ce que fait YunoHost lui-même se fait toujours l’un après l’autre.',
   'settings.defaultTimeoutS': 'Durée maximale d’une exécution',
@@ -665,6 +666,8 @@ export const fr: Record<MessageKey, Message> = {
   'problem.database_damaged.hint': 'Elle n’a pas été touchée. Les archives elles-mêmes sont intactes. Restaurez la base depuis une copie, ou écartez-la pour en commencer une neuve.',
   'problem.database_newer.title': 'La base de données vient d’une version plus récente de BackupManager',
   'problem.database_newer.hint': 'Elle n’a pas été touchée. Réinstallez cette version.',
+  'problem.record_damaged.title': 'Une entrée de la base de données est illisible',
+  'problem.record_damaged.hint': '{where} : {detail}. Tout le reste fonctionne ; supprimez l’entrée et recréez-la.',
   'problem.instance_locked.title': 'Un autre BackupManager utilise déjà ces données',
   'problem.instance_locked.hint': 'Un seul serveur peut travailler sur un dossier de données. Arrêtez d’abord l’autre.',
   'problem.not_admin.title': 'Cette page est réservée aux administrateurs',

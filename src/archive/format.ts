@@ -2,8 +2,6 @@
 //   info.json · backup.csv · (restore hook) · directories and payload below the part's folder · backup_info.json · end.
 // The embedded restore hook (`hooks/restore/<hook>`, yunohost-backup-format.md §3) belongs right after backup.csv: it is
 // one more member in the list that a source gives to `openDraft().write`, made by a module beside this one.
-import { join } from 'node:path'
-
 export const infoMember = 'info.json'
 export const csvMember = 'backup.csv'
 /** Always the last member, so that it can be found from the end of the file and can vouch for all before it. */
@@ -41,12 +39,12 @@ export interface ArchivePaths {
 /** Where the files of the archive `name` stand. */
 export function archivePaths(archivesDir: string, name: string): ArchivePaths {
   return {
-    tar: join(archivesDir, `${name}.tar`),
-    gzip: join(archivesDir, `${name}.tar.gz`),
-    sidecar: join(archivesDir, `${name}.info.json`),
-    backupInfo: join(archivesDir, `${name}.backup_info.json`),
-    partial: join(archivesDir, `.${name}.tar.partial`),
-    list: join(archivesDir, `.${name}.list.partial`),
+    tar: `${archivesDir}/${name}.tar`,
+    gzip: `${archivesDir}/${name}.tar.gz`,
+    sidecar: `${archivesDir}/${name}.info.json`,
+    backupInfo: `${archivesDir}/${name}.backup_info.json`,
+    partial: `${archivesDir}/.${name}.tar.partial`,
+    list: `${archivesDir}/.${name}.list.partial`,
   }
 }
 

@@ -97,7 +97,7 @@ describe('the scan', () => {
       put(folder, `jerry_app${i}_20260508.tar`, `jerry_app${i}_20260508.info.json`)
     const start = performance.now()
     const { archives } = await scanArchives(folder)
-    console.info(`scan of 10,000 archives: ${Math.round(performance.now() - start)} ms`)
+    process.stdout.write(`scan of 10,000 archives: ${Math.round(performance.now() - start)} ms\n`)
     expect(archives.length).toBe(10_000)
   })
 })

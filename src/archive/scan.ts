@@ -1,6 +1,5 @@
 // Lists what stands in the archives directory, by names, sizes and times alone: no file is opened.
 import { readdirSync, statSync, type BigIntStats } from 'node:fs'
-import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Problem } from '../domain/problem.ts'
 import type { CatalogueScan, ScannedArchive } from '../domain/helper-protocol.ts'
@@ -50,6 +49,6 @@ function list(archivesDir: string): string[] {
 }
 
 function sidecarOf(archivesDir: string, name: string): BigIntStats | null {
-  const stats = statSync(join(archivesDir, `${name}.info.json`), { bigint: true, throwIfNoEntry: false })
+  const stats = statSync(`${archivesDir}/${name}.info.json`, { bigint: true, throwIfNoEntry: false })
   return stats?.isFile() ? stats : null
 }

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { symlinkSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { temporaryFolder } from '../../test/support/temp.ts'
 import { foreignTar, sha256Of, writeForeign, writeOwn } from './testing-archives.ts'
@@ -10,6 +10,15 @@ import { verifyArchive } from './verify.ts'
 
 /** Anything longer than one piece, so that hashing and walking go on across pieces. */
 const payload = Buffer.alloc(3 * 1024 * 1024 + 77, 'payload')
+
+/** Some bits mean nothing, such as the distance from which zeros are copied among zeros. */
+function isUnharmed(gz: Buffer, contents: Buffer): boolean {
+  try {
+    return gunzipSync(gz).equals(contents)
+  } catch {
+    return false
+  }
+}
 
 async function compressed(folder: string, gz: Buffer): Promise<void> {
   await writeFile(join(folder, 'z.tar.gz'), gz)
@@ -118,13 +127,15 @@ describe('verify of a compressed archive', () => {
 
   test('finds each flipped bit of the stream by its checksum, and each cut', async () => {
     const folder = await temporaryFolder()
-    const gz = gzipSync(foreignTar(Buffer.from('small')))
-    // Time, flags and system of the gzip header mean nothing for the contents.
+    const small = foreignTar(Buffer.from('small'))
+    const gz = gzipSync(small)
+    // Time, flags and system in the gzip header mean nothing for the contents.
     for (let at = 10; at < gz.length; at += 1) {
       const flipped = Buffer.from(gz)
       flipped[at] = (flipped[at] ?? 0) ^ 4
       await compressed(folder, flipped)
-      expect((await verifyArchive(folder, 'z')).damage, `byte ${at}`).not.toBe('')
+      const { damage } = await verifyArchive(folder, 'z')
+      expect(damage === '', `byte ${at}`).toBe(isUnharmed(flipped, small))
       await compressed(folder, gz.subarray(0, at))
       expect((await verifyArchive(folder, 'z')).damage, `cut at ${at}`).not.toBe('')
     }

@@ -1,6 +1,7 @@
 // `serve`: the long-running server.
 import type { Command } from 'commander'
 import { Problem } from '../domain/problem.ts'
+import { lockHolder } from '../store/lock.ts'
 import type { CliContext } from './context.ts'
 import { exitCodes } from './output.ts'
 import { withInstance } from './with-instance.ts'
@@ -14,7 +15,11 @@ export function addServeCommand(program: Command, context: CliContext, done: (co
         context,
         async (instance) => {
           const lock = instance.lock()
-          if (!lock) throw new Problem('instance_locked', { folder: instance.config.dataDir })
+          if (!lock)
+            throw new Problem('instance_locked', {
+              folder: instance.config.dataDir,
+              pid: lockHolder(instance.config.dataDir)?.pid,
+            })
           const stopped = stopSignal(context)
           try {
             await instance.engine.start({ schedule: true })

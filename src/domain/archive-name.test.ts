@@ -87,6 +87,12 @@ describe('archive names', () => {
     expect(name('')).toBe('jerry_x--d821df5_20260508')
   })
 
+  test('32 characters fit beside a five-letter instance, with room for a suffix; 33 do not', () => {
+    const subject = 'x'.repeat(32)
+    expect(name(subject)).toBe(`jerry_${subject}_20260508`)
+    expect(name(`${subject}x`)).toMatch(/^jerry_x{23}--[0-9a-z]{7}_20260508$/)
+  })
+
   test('any name is one that YunoHost and the helper accept', () => {
     fc.assert(
       fc.property(

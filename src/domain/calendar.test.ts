@@ -1,15 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import {
-  calendarOf,
-  dayKey,
-  isTimeZone,
-  localDay,
-  monthKey,
-  weekday,
-  weekKey,
-  yearKey,
-} from './calendar.ts'
+import { calendarOf, dayKey, isTimeZone, localDay, monthKey, weekday, weekKey, yearKey } from './calendar.ts'
 
 const zones = [
   'UTC',

@@ -46,6 +46,7 @@ export const problems = {
   helper_unavailable: { status: 503, retry: 'later' },
   database_damaged: { status: 500, retry: 'never' },
   database_newer: { status: 500, retry: 'never' },
+  record_damaged: { status: 500, retry: 'never' },
   instance_locked: { status: 503, retry: 'later' },
   not_admin: { status: 403, retry: 'never' },
   not_signed_in: { status: 401, retry: 'never' },

@@ -66,7 +66,7 @@ interface Life {
 function live(
   job: Omit<ScheduledJob, 'nextRunAt'>,
   zone: string,
-  disturb: (now: number, due: number) => number,
+  disturb: (now: number, due: number, latest: number) => number,
 ): Life {
   const ticks: (Tick & { at: number })[] = []
   let nextRunAt: number | null = null
@@ -77,7 +77,7 @@ function live(
     ticks.push(...plan.ticks.map((tick) => ({ ...tick, at: now })))
     for (const one of plan.next) nextRunAt = one.nextRunAt
     latest = Math.max(latest, now)
-    now = disturb(now, nextRunAt ?? end)
+    now = disturb(now, nextRunAt ?? end, latest)
   }
   return { ticks, until: latest }
 }
@@ -119,11 +119,11 @@ test(
     for (const [i, zone] of zones.entries()) {
       const chance = random(i + 1)
       const job = { id: i, uid: zone, cronExpr: '30 2 * * *', enabled: true }
-      const { ticks, until } = live(job, zone, (now, due) => {
+      const { ticks, until } = live(job, zone, (now, due, latest) => {
         const kind = chance()
-        // Off for up to three weeks; the clock goes back by up to twenty hours; a look at any time; the tick itself.
+        // Off for up to three weeks; the clock goes back, by twenty hours at most; a look at any time; the tick itself.
         if (kind < 0.1) return now + chance() * 21 * day
-        if (kind < 0.25) return now - chance() * 20 * hour
+        if (kind < 0.25) return latest - chance() * 20 * hour
         if (kind < 0.4) return now + chance() * 12 * hour
         return Math.max(now, due) + chance() * 2000
       })

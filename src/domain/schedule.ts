@@ -168,7 +168,7 @@ export function planTicks(
     const cron = job.enabled ? parseCron(job.cronExpr, timeZone) : null
     const schedule = cron?.ok === true ? cron.schedule : null
     if (job.nextRunAt !== null && job.enabled && job.nextRunAt <= now) {
-      const dueAt = Math.max(schedule?.last(now) ?? 0, job.nextRunAt)
+      const dueAt = lastMissed(schedule, job.nextRunAt, now)
       const late = now - dueAt > options.lateAfterMs
       const wait = late ? hash32(job.uid) % (options.spreadMs + 1) : 0
       ticks.push({ jobId: job.id, trigger: late ? 'catch_up' : 'schedule', notBefore: now + wait, dueAt })
@@ -179,6 +179,12 @@ export function planTicks(
     }
   }
   return { ticks, next }
+}
+
+/** The last tick up to now, from the stored one on. */
+function lastMissed(schedule: Schedule | null, stored: number, now: number): number {
+  const following = schedule?.next(stored) ?? null
+  return following === null || following > now ? stored : Math.max(schedule?.last(now) ?? stored, stored)
 }
 
 /** True when ticks lie between a day from now and the stored one: it was stored under a clock far ahead. */

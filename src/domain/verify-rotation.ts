@@ -76,12 +76,11 @@ function pressingOnes(
 ): readonly Entry[] {
   const chance = hash32(`verify ${Math.floor(now / periodMs)}`) / 2 ** 32
   let before = 0
-  const end = byDeadline.findIndex(({ weight, deadline }) => {
-    const full = before + chance * weight >= quota
+  return byDeadline.filter(({ weight, deadline }) => {
+    const fits = before + chance * weight < quota
     before += weight
-    return full && (deadline <= now || deadline > now + 2 * periodMs)
+    return fits || (deadline > now && deadline <= now + 2 * periodMs)
   })
-  return end === -1 ? byDeadline : byDeadline.slice(0, end)
 }
 
 /**

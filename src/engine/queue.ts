@@ -1,10 +1,11 @@
 // Starts queued runs in their lanes, stops them on request and owns the promise of each one until it has ended.
 import type { Job } from '../domain/job.ts'
-import { Problem } from '../domain/problem.ts'
+import { Problem, type Facts, type ProblemCode } from '../domain/problem.ts'
 import { isTerminal } from '../domain/run-state.ts'
 import type { Run } from '../domain/run.ts'
 import type { AnySource, Lane } from '../sources/source.ts'
-import { getJob } from '../store/jobs.ts'
+import { listedJobsByIds } from '../store/jobs.ts'
+import type { Listed } from '../store/json.ts'
 import { claimRun, finishRun, getRun, openRuns } from '../store/runs.ts'
 import { getSettings } from '../store/settings.ts'
 import type { EngineDeps } from './deps.ts'
@@ -69,11 +70,10 @@ export function createQueue(deps: EngineDeps, events: RunEvents, stamp: () => st
     const queued = open.filter(
       (run) => run.status === 'queued' && !run.cancelRequested && (chosen === undefined || run.id === chosen),
     )
-    const jobs = new Map<number, Job>()
-    for (const run of queued) {
-      const job = await getJob(deps.db, run.jobId)
-      if (job) jobs.set(run.jobId, job)
-    }
+    const jobs = await listedJobsByIds(
+      deps.db,
+      queued.map((run) => run.jobId),
+    )
     const settings = await getSettings(deps.db)
     const choice = chooseRuns(
       queued,
@@ -99,13 +99,17 @@ export function createQueue(deps: EngineDeps, events: RunEvents, stamp: () => st
     return count
   }
 
-  async function start(queued: Run, job: Job): Promise<void> {
+  async function start(queued: Run, job: Listed<Job>): Promise<void> {
     const source = sourceOf(job)
     const run = await claimRun(deps.db, queued.id, deps.clock.now())
     if (!run) return
     events.changed(run.id)
+    if (job.unreadable) {
+      await fail(run, 'record_damaged', { where: `jobs ${job.id}`, detail: job.unreadable.join(', ') })
+      return
+    }
     if (!source) {
-      await failUnsupported(run, job)
+      await fail(run, 'source_unknown', { type: job.type })
       return
     }
     const stop = new AbortController()
@@ -131,26 +135,22 @@ export function createQueue(deps: EngineDeps, events: RunEvents, stamp: () => st
       deps.log.info({ run: run.id, job: job.name, status: finished?.status }, 'run ended')
     } catch (error) {
       report(error)
-      await finishRun(deps.db, run.id, {
-        ...nothing,
-        status: 'error',
-        finishedAt: deps.clock.now(),
-        errorCode: 'internal',
-        errorFacts: { detail: error instanceof Error ? error.message : String(error) },
-      })
+      await fail(run, 'internal', { detail: error instanceof Error ? error.message : String(error) })
     } finally {
       clearTimeout(limit)
     }
   }
 
-  async function failUnsupported(run: Run, job: Job): Promise<void> {
+  /** Ends a run that cannot even begin. */
+  async function fail(run: Run, code: ProblemCode, facts: Facts): Promise<void> {
     await finishRun(deps.db, run.id, {
       ...nothing,
       status: 'error',
       finishedAt: deps.clock.now(),
-      errorCode: 'source_unknown',
-      errorFacts: { type: job.type },
+      errorCode: code,
+      errorFacts: facts,
     })
+    events.changed(run.id)
   }
 
   function report(error: unknown): void {

@@ -124,7 +124,8 @@ async function produce(deps: EngineDeps, work: RunWork): Promise<Produced> {
   const createdAt = deps.clock.now()
   const day = localDay(createdAt, deps.timeZone)
   const subject = source.subject(job.config, job.name)
-  const taken = new Set(await takenNames(deps.db))
+  const prefix = archiveName({ instance: deps.instance.name, subject, day, taken: () => false })
+  const taken = new Set(await takenNames(deps.db, prefix))
   for (let attempt = 0; attempt < NAME_TRIES; attempt += 1) {
     const name = archiveName({ instance: deps.instance.name, subject, day, taken: (n) => taken.has(n) })
     await setRunArchive(deps.db, run.id, name)

@@ -65,13 +65,25 @@ export async function totals(q: Q): Promise<{ count: number; bytes: number }> {
   return { count, bytes: bytes ?? 0 }
 }
 
-/** Every name that must not be used again, also of archives that are missing or being deleted. */
+/**
+ * Every name that must not be used again: of archives, also missing ones and those being deleted, and of archives that
+ * runs made and that are gone. A name means one content for ever: copies of it may lie elsewhere.
+ */
 export async function takenNames(q: Q, prefix = ''): Promise<string[]> {
+  const after = `${prefix}\u{10FFFF}`
   const rows = await q
     .selectFrom('archives')
     .select('name')
     .where('name', '>=', prefix)
-    .where('name', '<', `${prefix}\u{10FFFF}`)
+    .where('name', '<', after)
+    .union(
+      q
+        .selectFrom('runs')
+        .select((eb) => eb.ref('archive_name').$notNull().as('name'))
+        .where('archive_name', 'is not', null)
+        .where('archive_name', '>=', prefix)
+        .where('archive_name', '<', after),
+    )
     .orderBy('name')
     .execute()
   return rows.map((row) => row.name)

@@ -138,7 +138,7 @@ describe('a row whose JSON is broken', () => {
       unreadable: ['config_json', 'retention_config'],
     })
     await expect(getJob(database.db, bad.id)).rejects.toMatchObject({
-      code: 'database_damaged',
+      code: 'record_damaged',
       facts: { where: `jobs ${bad.id}, config_json` },
     })
   })

@@ -11,7 +11,7 @@ export type ReadJson = <T>(column: string, text: string, schema: z.ZodType<T>, i
  */
 export type Listed<T> = T & { readonly unreadable?: readonly string[] }
 
-/** One row for somebody who will act on it. Throws `database_damaged` naming table, row and column. */
+/** One row for somebody who will act on it. Throws `record_damaged` naming table, row and column. */
 export function readOne<Row, T>(
   table: string,
   id: string | number,
@@ -22,7 +22,7 @@ export function readOne<Row, T>(
     const read = parse(text, schema)
     if (read.ok) return read.value
     const where = `${table} ${id}, ${column}`
-    throw new Problem('database_damaged', { where, detail: 'unreadable JSON' }, { cause: read.error })
+    throw new Problem('record_damaged', { where, detail: 'unreadable JSON' }, { cause: read.error })
   })
 }
 

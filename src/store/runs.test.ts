@@ -261,7 +261,7 @@ describe('lists', () => {
     ])
     expect(listed[1]).toMatchObject({ errorCode: 'internal', targets: [] })
     await expect(getRun(database.db, bad)).rejects.toMatchObject({
-      code: 'database_damaged',
+      code: 'record_damaged',
       facts: { where: `runs ${bad}, error_code` },
     })
   })

@@ -43,7 +43,7 @@ it('a setting that another version stored is passed over, a wrong value is not',
   expect(await getSettings(database.db)).toEqual({ ...defaultSettings, historyDays: 30 })
   await store({ historyDays: 'many' })
   await expect(getSettings(database.db)).rejects.toMatchObject({
-    code: 'database_damaged',
+    code: 'record_damaged',
     facts: { where: 'settings instance, value_json' },
   })
 })

@@ -81,7 +81,9 @@ describe.each(['tcp', 'unix'] as const)('a dashboard on %s', (listener) => {
       const { get } = await server(listener)
       const answer = await get('/settings', { ...through, ynh_user: name })
       // Header values lose their outer spaces on the way, as RFC 9110 wants.
-      expect(answer.status).toBe(name === 'alice ' ? 200 : name === '' || name === '*' || name.includes(',') ? 401 : 403)
+      expect(answer.status).toBe(
+        name === 'alice ' ? 200 : name === '' || name === '*' || name.includes(',') ? 401 : 403,
+      )
     },
   )
 

@@ -24,8 +24,7 @@ type Identity = { readonly user: string } | { readonly refused: Refusal; readonl
 export function authenticate(deps: WebDeps): MiddlewareHandler<WebEnv> {
   const membership = adminsGroup(deps)
   return async (c, next) => {
-    const identity =
-      deps.config.auth === 'none' ? withoutSignIn(c, deps) : await bySso(c, deps, membership)
+    const identity = deps.config.auth === 'none' ? withoutSignIn(c, deps) : await bySso(c, deps, membership)
     if ('refused' in identity) {
       const { refused, name = '' } = identity
       deps.log.warn({ refused, name, path: c.req.path }, 'refused a visitor')

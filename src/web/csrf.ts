@@ -50,5 +50,7 @@ function sameOrigin(c: WebContext): boolean {
   if (origin === undefined) return true
   const { publicUrl } = c.get('deps').config
   // nginx ends TLS, so only the host can be compared with what was asked for.
-  return URL.canParse(origin) && [new URL(c.req.url).host, new URL(publicUrl).host].includes(new URL(origin).host)
+  return (
+    URL.canParse(origin) && [new URL(c.req.url).host, new URL(publicUrl).host].includes(new URL(origin).host)
+  )
 }

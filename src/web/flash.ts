@@ -29,7 +29,10 @@ export function redirectWith(
   const payload = Buffer.from(
     JSON.stringify({ key, facts, state, until: clock.now() + lifeMs, user: c.get('user') }),
   ).toString('base64url')
-  setCookie(c, name, `${payload}.${sign(payload, csrfKey)}`, { ...cookieOptions(config), maxAge: lifeMs / 1000 })
+  setCookie(c, name, `${payload}.${sign(payload, csrfKey)}`, {
+    ...cookieOptions(config),
+    maxAge: lifeMs / 1000,
+  })
   return c.redirect(`${config.basePath}${path}`, 303)
 }
 

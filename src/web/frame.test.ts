@@ -78,7 +78,14 @@ test('the switches set a cookie and lead back, but only to this dashboard', asyn
   const back = async (to: string) =>
     (await post('/preferences', { language: 'fr', theme: 'dark', back: to })).headers.get('location')
   expect(await back('/archives?q=a&page=2')).toBe('/archives?q=a&page=2')
-  for (const away of ['//evil.example', '/\\evil.example', 'https://evil.example', 'javascript:alert(1)', '', '/\t/evil.example']) {
+  for (const away of [
+    '//evil.example',
+    '/\\evil.example',
+    'https://evil.example',
+    'javascript:alert(1)',
+    '',
+    '/\t/evil.example',
+  ]) {
     expect(await back(away)).toBe('/')
   }
   const cookies = (await post('/preferences', { language: 'fr', theme: 'dark' })).headers.getSetCookie()
@@ -90,7 +97,9 @@ test('the switches set a cookie and lead back, but only to this dashboard', asyn
 test('the chosen theme is on the page', async () => {
   const { get } = await testWeb()
   expect(await (await get('/settings', { cookie: 'bm_theme=dark' })).text()).toContain('data-theme="dark"')
-  expect(await (await get('/settings', { cookie: 'bm_theme="><script>' })).text()).toContain('data-theme="auto"')
+  expect(await (await get('/settings', { cookie: 'bm_theme="><script>' })).text()).toContain(
+    'data-theme="auto"',
+  )
 })
 
 test('a problem becomes a page with its title, meaning and status, in the reader’s language', async () => {

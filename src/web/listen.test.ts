@@ -49,12 +49,16 @@ test('takes over a socket that a crash left behind, but not one that is in use, 
   const { app } = await testWeb()
   const path = join(await temporaryFolder(), 'web.sock')
   const first = await serveWeb(app, { kind: 'unix', path })
-  await expect(serveWeb(app, { kind: 'unix', path })).rejects.toSatisfy((e) => isProblem(e, 'instance_locked'))
+  await expect(serveWeb(app, { kind: 'unix', path })).rejects.toSatisfy((e) =>
+    isProblem(e, 'instance_locked'),
+  )
   await first.close()
 
   const file = `${path}.file`
   writeFileSync(file, 'precious')
-  await expect(serveWeb(app, { kind: 'unix', path: file })).rejects.toSatisfy((e) => isProblem(e, 'instance_locked'))
+  await expect(serveWeb(app, { kind: 'unix', path: file })).rejects.toSatisfy((e) =>
+    isProblem(e, 'instance_locked'),
+  )
   expect(existsSync(file)).toBe(true)
 })
 
@@ -86,7 +90,9 @@ test('closing ends live streams at once and lets other answers end', async () =>
   })
   await eventually(() => deps.engine.verifying().includes('a'))
   const closed = served.close()
-  await expect(reader?.read().then((piece) => (piece.done ? Promise.reject(new Error('ended')) : 'more'))).rejects.toThrow()
+  await expect(
+    reader?.read().then((piece) => (piece.done ? Promise.reject(new Error('ended')) : 'more')),
+  ).rejects.toThrow()
   expect((await slow).status).toBe(303)
   await closed
   gate.resolve()

@@ -35,10 +35,13 @@ export async function serveWeb(app: Hono<WebEnv>, listen: Config['listen']): Pro
   if (listen.kind === 'unix') await removeStale(listen.path)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(listen.kind === 'unix' ? { path: listen.path } : { host: listen.host, port: listen.port }, () => {
-      server.off('error', reject)
-      resolve()
-    })
+    server.listen(
+      listen.kind === 'unix' ? { path: listen.path } : { host: listen.host, port: listen.port },
+      () => {
+        server.off('error', reject)
+        resolve()
+      },
+    )
   })
   if (listen.kind === 'unix') chmodSync(listen.path, 0o660)
   return {

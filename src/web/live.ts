@@ -29,7 +29,10 @@ export function live(c: WebContext, body: (stream: LiveStream) => Promise<void>)
     async (sse) => {
       const gone = new AbortController()
       sse.onAbort(() => gone.abort())
-      const beat = setInterval(() => void sse.write(': still here\n\n').catch(() => gone.abort()), heartbeatMs)
+      const beat = setInterval(
+        () => void sse.write(': still here\n\n').catch(() => gone.abort()),
+        heartbeatMs,
+      )
       try {
         await body({
           signal: gone.signal,

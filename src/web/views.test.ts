@@ -5,7 +5,9 @@ import { describe, expect, test } from 'vitest'
 import { createRenderer, strictEscape } from './views.ts'
 
 const folder = join(import.meta.dirname, '../../views')
-const templates = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.eta'))
+const templates = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) =>
+  file.endsWith('.eta'),
+)
 
 test('a text is escaped for content and for quoted attributes', () => {
   expect(strictEscape(`<a href="x" title='y'>&</a>`)).toBe(

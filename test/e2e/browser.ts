@@ -69,30 +69,28 @@ const axeFile = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 export async function accessibilityFaults(page: Page): Promise<readonly string[]> {
   // Evaluated by the debugger: the page's own policy would block a script element.
   await page.evaluate(await readFile(axeFile, 'utf8'))
-  return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run(): Promise<AxeResults> } }
-    interface AxeResults {
-      readonly violations: readonly {
-        readonly id: string
-        readonly nodes: readonly { readonly html: string; readonly failureSummary?: string }[]
-      }[]
-    }
-    const { violations } = await axe.run()
-    return violations.flatMap(({ id, nodes }) =>
-      nodes.map(({ html, failureSummary = '' }) => `${id}: ${html.slice(0, 160)} ${failureSummary}`),
-    )
-  })
+  const { violations } = await page.evaluate<AxeResults>('axe.run()')
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ html, failureSummary = '' }) => `${id}: ${html.slice(0, 160)} ${failureSummary}`),
+  )
+}
+
+interface AxeResults {
+  readonly violations: readonly {
+    readonly id: string
+    readonly nodes: readonly { readonly html: string; readonly failureSummary?: string }[]
+  }[]
 }
 
 /** Elements that are wider than the window; empty when nothing has to be scrolled sideways. */
 export async function tooWide(page: Page): Promise<readonly string[]> {
-  return page.evaluate(() => {
+  return page.evaluate<readonly string[]>(`(() => {
     const { clientWidth, scrollWidth } = document.documentElement
     if (scrollWidth <= clientWidth) return []
     return [...document.querySelectorAll('body *')]
       .filter((element) => element.getBoundingClientRect().right > clientWidth + 1)
       .map((element) => element.outerHTML.slice(0, 120))
-  })
+  })()`)
 }
 
 /** Collects what the page asks of other hosts, what its policy blocked and what its scripts complained of. */

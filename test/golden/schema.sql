@@ -105,6 +105,7 @@ CREATE TABLE runs (
   cancel_requested  INTEGER NOT NULL DEFAULT 0 CHECK (cancel_requested IN (0, 1)),
   CHECK ((status IN ('queued', 'running')) = (finished_at IS NULL))
 ) STRICT;
+CREATE INDEX runs_by_archive ON runs (archive_name) WHERE archive_name IS NOT NULL;
 CREATE INDEX runs_by_status ON runs (status);
 CREATE INDEX runs_of_job ON runs (job_id, id, status);
 CREATE INDEX runs_of_job_by_status ON runs (job_id, status, finished_at);

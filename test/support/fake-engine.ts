@@ -4,7 +4,13 @@ import type { Kysely } from 'kysely'
 import { pino } from 'pino'
 import type { FieldError } from '../../src/domain/problem.ts'
 import { Problem } from '../../src/domain/problem.ts'
-import type { CatalogueScan, InstalledApp, Verb, VerbArgs, VerbResults } from '../../src/domain/helper-protocol.ts'
+import type {
+  CatalogueScan,
+  InstalledApp,
+  Verb,
+  VerbArgs,
+  VerbResults,
+} from '../../src/domain/helper-protocol.ts'
 import { createEngine, type EngineControl } from '../../src/engine/create.ts'
 import type { AnySource } from '../../src/sources/source.ts'
 import type { Schema } from '../../src/store/schema.ts'
@@ -55,7 +61,11 @@ export async function fakeEngine(deps: {
     version: '0.0.0-test',
     dataDir: deps.dataDir,
     timeZone: deps.timeZone ?? 'Europe/Paris',
-    instance: { id: 'test-instance', name: deps.instanceName ?? 'jerry', url: 'https://jerry.example/backup' },
+    instance: {
+      id: 'test-instance',
+      name: deps.instanceName ?? 'jerry',
+      url: 'https://jerry.example/backup',
+    },
   })
   return { engine, machine }
 }
@@ -63,7 +73,12 @@ export async function fakeEngine(deps: {
 function fakeMachine(): FakeMachine {
   return {
     apps: [
-      { id: 'nextcloud', name: 'Nextcloud', description: 'Files, calendars, contacts', version: '29.0.4~ynh1' },
+      {
+        id: 'nextcloud',
+        name: 'Nextcloud',
+        description: 'Files, calendars, contacts',
+        version: '29.0.4~ynh1',
+      },
       { id: 'nocodb', name: 'NocoDB', description: 'Tables on top of a database', version: '0.250.0~ynh1' },
     ],
     parts: ['conf_ynh_settings', 'data_home', 'data_mail'],
@@ -83,10 +98,15 @@ type Answers = { [V in Verb]: (args: VerbArgs[V]) => Promise<VerbResults[V]> }
 function fakeHelper(db: Kysely<Schema>, machine: FakeMachine): Helper {
   const answers: Answers = {
     disk: async () => machine.disk,
-    'yunohost.facts': async () => ({ apps: machine.apps, parts: machine.parts, version: machine.yunohostVersion }),
+    'yunohost.facts': async () => ({
+      apps: machine.apps,
+      parts: machine.parts,
+      version: machine.yunohostVersion,
+    }),
     'source.check': async () => ({ errors: machine.checkErrors }),
     'source.estimate': async () => ({ bytes: 412 * 2 ** 20, files: 1200 }),
-    'source.produce': async () => Promise.reject(new Problem('helper_refused', { detail: 'the fake makes none' })),
+    'source.produce': async () =>
+      Promise.reject(new Problem('helper_refused', { detail: 'the fake makes none' })),
     hook: async () => ({ exitCode: 0 }),
     'catalogue.scan': async () => ({ archives: await present(db), unfinished: machine.unfinished }),
     'catalogue.read': async ({ names }) => ({
@@ -94,9 +114,19 @@ function fakeHelper(db: Kysely<Schema>, machine: FakeMachine): Helper {
     }),
     'archive.verify': async ({ name }) => {
       await machine.verifyGate
-      const row = await db.selectFrom('archives').selectAll().where('name', '=', name).executeTakeFirstOrThrow()
+      const row = await db
+        .selectFrom('archives')
+        .selectAll()
+        .where('name', '=', name)
+        .executeTakeFirstOrThrow()
       const damage = machine.damaged.get(name) ?? ''
-      return { sha256: row.sha256 ?? 'a'.repeat(64), sizeBytes: row.size_bytes, members: 7, damage, innerSha256: null }
+      return {
+        sha256: row.sha256 ?? 'a'.repeat(64),
+        sizeBytes: row.size_bytes,
+        members: 7,
+        damage,
+        innerSha256: null,
+      }
     },
     'archive.delete': async ({ name }) => {
       machine.deleted.push(name)

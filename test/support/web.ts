@@ -23,10 +23,14 @@ export interface TestWeb {
   readonly clock: { time: number; now(): number }
   /** Lines that the server logged. */
   readonly logged: string[]
-  /** A page as the browser gets it; `language` in an Accept-Language header. */
-  get(path: string, headers?: Readonly<Record<string, string>>): Promise<Response>
+  /** A page as the browser gets it. */
+  readonly get: (path: string, headers?: Readonly<Record<string, string>>) => Promise<Response>
   /** Sends a form with its token, as a browser on the same site does. */
-  post(path: string, fields?: FormFields, headers?: Readonly<Record<string, string>>): Promise<Response>
+  readonly post: (
+    path: string,
+    fields?: FormFields,
+    headers?: Readonly<Record<string, string>>,
+  ) => Promise<Response>
 }
 
 export type FormFields = Readonly<Record<string, string | readonly string[]>>

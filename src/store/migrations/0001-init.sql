@@ -51,6 +51,7 @@ CREATE TABLE runs (
 CREATE INDEX runs_of_job ON runs (job_id, id, status);
 CREATE INDEX runs_of_job_by_status ON runs (job_id, status, finished_at);
 CREATE INDEX runs_by_status ON runs (status);
+CREATE INDEX runs_by_archive ON runs (archive_name) WHERE archive_name IS NOT NULL;
 CREATE UNIQUE INDEX runs_one_open_per_job ON runs (job_id) WHERE status IN ('queued', 'running');
 
 CREATE TABLE archives (

@@ -10,7 +10,12 @@ import { addActivity } from '../../../store/activity.ts'
 test('tells who did what to what, newest first, in both languages', async () => {
   const { get, deps } = await testWeb()
   const entry = { jobId: null, at: testNow - 60_000 }
-  await addActivity(deps.db, { ...entry, actor: 'alice', action: 'archive.pin', subject: 'jerry_wiki_20261121' })
+  await addActivity(deps.db, {
+    ...entry,
+    actor: 'alice',
+    action: 'archive.pin',
+    subject: 'jerry_wiki_20261121',
+  })
   await addActivity(deps.db, {
     ...entry,
     actor: 'scheduler',
@@ -26,7 +31,9 @@ test('tells who did what to what, newest first, in both languages', async () => 
     facts: { reason: 'by hand', bytes: 2048 },
   })
   const text = visibleText(await (await get('/activity')).text())
-  expect(text).toMatch(/command line deleted the archive old by hand · 2 KiB.*schedule skipped a run nightly the job was still running · due on Saturday.*alice pinned the archive jerry_wiki_20261121/)
+  expect(text).toMatch(
+    /command line deleted the archive old by hand · 2 KiB.*schedule skipped a run nightly the job was still running · due on Saturday.*alice pinned the archive jerry_wiki_20261121/,
+  )
   const french = await (await get('/activity', { 'accept-language': 'fr' })).text()
   expect(htmlProblems(french)).toEqual([])
   expect(visibleText(french)).toContain('la ligne de commande a supprimé l’archive')
@@ -52,7 +59,13 @@ test('an action or a detail that nobody has words for is shown as it was noted',
 test('goes back through a long history without losing or repeating a line', async () => {
   const { get, deps } = await testWeb()
   for (let i = 0; i < 230; i += 1) {
-    await addActivity(deps.db, { at: testNow, actor: 'a', action: 'job.update', subject: `s${i}.`, jobId: null })
+    await addActivity(deps.db, {
+      at: testNow,
+      actor: 'a',
+      action: 'job.update',
+      subject: `s${i}.`,
+      jobId: null,
+    })
   }
   const seen: string[] = []
   let path: string | undefined = '/activity'
@@ -70,7 +83,9 @@ test('every action that the engine notes has words', () => {
     .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
     .map((file) => readFileSync(join(folder, file), 'utf8'))
     .join('\n')
-  const noted = [...code.matchAll(/'((?:job|run|archive|retention|settings|peer)\.[a-z_]+)'/g)].map(([, action]) => action)
+  const noted = [...code.matchAll(/'((?:job|run|archive|retention|settings|peer)\.[a-z_]+)'/g)].map(
+    ([, action]) => action,
+  )
   expect(noted.length).toBeGreaterThan(10)
   expect(noted.filter((action) => !Object.hasOwn(en, `activity.action.${action}`))).toEqual([])
 })

@@ -30,10 +30,26 @@ async function someArchives() {
   })
   await seedArchives(
     db,
-    { name: 'jerry_nextcloud_20261121', job_id: job.id, job_uid: 'u1', backup_info_json: JSON.stringify(backupInfo) },
+    {
+      name: 'jerry_nextcloud_20261121',
+      job_id: job.id,
+      job_uid: 'u1',
+      backup_info_json: JSON.stringify(backupInfo),
+    },
     { name: 'jerry_nextcloud_20261120', job_id: job.id, created_at: testNow - 25 * hour, pinned: 1 },
-    { name: 'jerry_nocodb_20261121', app: 'nocodb', state: 'corrupted', state_detail: 'SHA-256 is 1, recorded was 2' },
-    { name: 'tom_wiki_20261119', app: 'wiki', instance_name: 'tom', origin: 'received', created_at: testNow - 50 * hour },
+    {
+      name: 'jerry_nocodb_20261121',
+      app: 'nocodb',
+      state: 'corrupted',
+      state_detail: 'SHA-256 is 1, recorded was 2',
+    },
+    {
+      name: 'tom_wiki_20261119',
+      app: 'wiki',
+      instance_name: 'tom',
+      origin: 'received',
+      created_at: testNow - 50 * hour,
+    },
     {
       name: '20261101-101500',
       app: null,
@@ -45,7 +61,12 @@ async function someArchives() {
       verified_at: null,
       created_at: testNow - 500 * hour,
     },
-    { name: 'jerry_gone_20261001', app: 'gone', missing_at: testNow - hour, created_at: testNow - 900 * hour },
+    {
+      name: 'jerry_gone_20261001',
+      app: 'gone',
+      missing_at: testNow - hour,
+      created_at: testNow - 900 * hour,
+    },
   )
   return { ...web, job }
 }
@@ -75,7 +96,15 @@ describe('the list', () => {
   test('says state, origin, job and size in words', async () => {
     const { get } = await someArchives()
     const text = visibleText(await (await get('/archives')).text())
-    for (const word of ['Good', 'Damaged', 'Not verified', 'File gone', 'Pinned', 'received from tom', 'nightly cloud']) {
+    for (const word of [
+      'Good',
+      'Damaged',
+      'Not verified',
+      'File gone',
+      'Pinned',
+      'received from tom',
+      'nightly cloud',
+    ]) {
       expect(text).toContain(word)
     }
     expect(text).toContain('made without BackupManager')
@@ -155,7 +184,14 @@ describe('an archive’s page', () => {
       const answer = await get('/archives/jerry_nextcloud_20261121', { 'accept-language': language })
       const html = await answer.text()
       expect(htmlProblems(html)).toEqual([])
-      for (const fact of ['nightly', '29.0.4~ynh1', '12.1.25', 'ab'.repeat(32), 'data_home', 'tar 1.34, yunohost 12.1.25']) {
+      for (const fact of [
+        'nightly',
+        '29.0.4~ynh1',
+        '12.1.25',
+        'ab'.repeat(32),
+        'data_home',
+        'tar 1.34, yunohost 12.1.25',
+      ]) {
         expect(html).toContain(fact)
       }
     }
@@ -178,8 +214,18 @@ describe('an archive’s page', () => {
 
   test('survives descriptions of any shape', async () => {
     const { get, deps } = await testWeb()
-    const odd = ['[]', '"x"', 'null', '{"apps":[1],"system":7,"size":"big","size_details":null}', '{broken', '{"apps":{"a":null}}']
-    await seedArchives(deps.db, ...odd.map((json, i) => ({ name: `odd${i}`, info_json: json, backup_info_json: json })))
+    const odd = [
+      '[]',
+      '"x"',
+      'null',
+      '{"apps":[1],"system":7,"size":"big","size_details":null}',
+      '{broken',
+      '{"apps":{"a":null}}',
+    ]
+    await seedArchives(
+      deps.db,
+      ...odd.map((json, i) => ({ name: `odd${i}`, info_json: json, backup_info_json: json })),
+    )
     for (const i of odd.keys()) {
       const answer = await get(`/archives/odd${i}`)
       expect(answer.status).toBe(200)
@@ -190,7 +236,11 @@ describe('an archive’s page', () => {
   test('escapes hostile names and descriptions everywhere', async () => {
     const { get, deps } = await testWeb()
     const hostile = `"><script>alert(1)</script>'&`
-    const json = JSON.stringify({ description: hostile, apps: { [hostile]: { name: hostile, version: hostile } }, [hostile]: hostile })
+    const json = JSON.stringify({
+      description: hostile,
+      apps: { [hostile]: { name: hostile, version: hostile } },
+      [hostile]: hostile,
+    })
     await seedArchives(deps.db, {
       name: hostile,
       app: hostile,
@@ -293,7 +343,13 @@ describe('deleting', () => {
     const html = await (await get('/archives/jerry_nextcloud_20261121/delete')).text()
     expect(htmlProblems(html)).toEqual([])
     const text = visibleText(html)
-    for (const part of ['jerry_nextcloud_20261121.tar', '412 MiB', 'nextcloud', '21 November 2026', 'Delete 1 archive, 412 MiB']) {
+    for (const part of [
+      'jerry_nextcloud_20261121.tar',
+      '412 MiB',
+      'nextcloud',
+      '21 November 2026',
+      'Delete 1 archive, 412 MiB',
+    ]) {
       expect(text).toContain(part)
     }
     expect(machine.deleted).toEqual([])
@@ -309,7 +365,9 @@ describe('deleting', () => {
 
   test('refuses a pinned one', async () => {
     const { get, post, machine } = await someArchives()
-    expect(await (await get('/archives/jerry_nextcloud_20261120/delete')).text()).not.toContain('danger final')
+    expect(await (await get('/archives/jerry_nextcloud_20261120/delete')).text()).not.toContain(
+      'danger final',
+    )
     expect((await post('/archives/jerry_nextcloud_20261120/delete')).status).toBe(409)
     expect(machine.deleted).toEqual([])
   })

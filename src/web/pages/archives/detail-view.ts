@@ -72,7 +72,10 @@ export function archiveView(row: ArchiveRow, verifying: readonly string[], { t, 
     type: row.type === null ? '' : typeName(row.type, t),
     origin: t(`archives.origin.${row.origin}`),
     instance: row.instance_name ?? '',
-    job: row.job_id === null || row.job_name === null ? null : { name: row.job_name, href: `/jobs/${row.job_id}` },
+    job:
+      row.job_id === null || row.job_name === null
+        ? null
+        : { name: row.job_name, href: `/jobs/${row.job_id}` },
     sha256: row.sha256 ?? '',
     pinned: row.pinned === 1,
     usable: row.missing_at === null && row.deleting === 0,

@@ -26,6 +26,8 @@ interface Row {
   readonly size: string
   readonly state: Badge
   readonly origin: string
+  /** Not made by a job here. */
+  readonly elsewhere: boolean
   readonly pinned: boolean
   readonly job: { readonly name: string; readonly href: string } | null
 }
@@ -61,13 +63,22 @@ export function archivesView(
   words: { readonly t: T; readonly f: Formats },
 ): ArchivesView {
   const { t, f } = words
-  const filtered = [wanted.search, wanted.app, wanted.type, wanted.instance, wanted.state].some((one) => one !== '')
+  const filtered = [wanted.search, wanted.app, wanted.type, wanted.instance, wanted.state].some(
+    (one) => one !== '',
+  )
   return {
     search: wanted.search,
     filters: filtersOf(choices, wanted, t),
     filtered,
     searchable: filtered || found.count > 0,
-    summary: found.count === 0 ? '' : t('archives.summary', { count: found.count, number: f.number(found.count), size: f.size(found.bytes) }),
+    summary:
+      found.count === 0
+        ? ''
+        : t('archives.summary', {
+            count: found.count,
+            number: f.number(found.count),
+            size: f.size(found.bytes),
+          }),
     rows: found.rows.map((row) => rowOf(row, verifying, words)),
     nothing: found.rows.length > 0 ? '' : t(filtered ? 'archives.none_found' : 'archives.none_yet'),
     unfinished: unfinishedOf(unfinished, words),
@@ -88,14 +99,23 @@ function rowOf(row: ListedArchive, verifying: readonly string[], { t, f }: { t: 
       row.origin === 'received' && row.instance_name !== null
         ? t('archives.origin.from', { instance: row.instance_name })
         : t(`archives.origin.${row.origin}`),
+    elsewhere: row.origin !== 'local',
     pinned: row.pinned === 1,
-    job: row.job_id === null || row.job_name === null ? null : { name: row.job_name, href: `/jobs/${row.job_id}` },
+    job:
+      row.job_id === null || row.job_name === null
+        ? null
+        : { name: row.job_name, href: `/jobs/${row.job_id}` },
   }
 }
 
 /** One value alone is no choice: such a filter is left out unless it is set. */
 function filtersOf(choices: Choices, wanted: Wanted, t: T): readonly Filter[] {
-  const filter = (name: string, label: string, values: readonly (readonly [string, string])[], selected: string) => ({
+  const filter = (
+    name: string,
+    label: string,
+    values: readonly (readonly [string, string])[],
+    selected: string,
+  ) => ({
     name,
     label,
     options: [['', t('archives.filter.all')] as const, ...values].map(([value, text]) => ({
@@ -120,7 +140,9 @@ function filtersOf(choices: Choices, wanted: Wanted, t: T): readonly Filter[] {
       shownStates.map((state) => [state, t(`archives.state.${state}`)] as const),
       wanted.state,
     ),
-  ].filter(({ options }) => options.length > 2 || options.some(({ value, selected }) => selected && value !== ''))
+  ].filter(
+    ({ options }) => options.length > 2 || options.some(({ value, selected }) => selected && value !== ''),
+  )
 }
 
 function unfinishedOf(unfinished: CatalogueScan['unfinished'], { t, f }: { t: T; f: Formats }) {

@@ -89,7 +89,10 @@ export async function findArchives(db: Kysely<Schema>, wanted: Wanted): Promise<
     found
       .select((eb) => [
         eb.fn.countAll<number>().as('count'),
-        eb.fn.sum<number | null>('archives.size_bytes').filterWhere('archives.missing_at', 'is', null).as('bytes'),
+        eb.fn
+          .sum<number | null>('archives.size_bytes')
+          .filterWhere('archives.missing_at', 'is', null)
+          .as('bytes'),
       ])
       .executeTakeFirstOrThrow(),
   ])
@@ -101,7 +104,13 @@ type Eb = ExpressionBuilder<Schema & { jobs: Schema['jobs'] }, 'archives' | 'job
 function conditions(eb: Eb, { search, app, type, instance, state }: Wanted) {
   const all = []
   if (search !== '') {
-    all.push(eb.or([contains('archives.name', search), contains('archives.app', search), contains('jobs.name', search)]))
+    all.push(
+      eb.or([
+        contains('archives.name', search),
+        contains('archives.app', search),
+        contains('jobs.name', search),
+      ]),
+    )
   }
   if (app !== '') all.push(eb('archives.app', '=', app))
   if (type !== '') all.push(eb('archives.type', '=', type))

@@ -55,7 +55,10 @@ export const mountArchives: MountPage = (app, deps) => {
       : redirectWith(c, archivePath(name), 'archives.flash.verified')
   })
 
-  for (const [action, pinned] of [['pin', true], ['unpin', false]] as const) {
+  for (const [action, pinned] of [
+    ['pin', true],
+    ['unpin', false],
+  ] as const) {
     app.post(`/archives/:name/${action}`, async (c) => {
       const { name } = await archiveOf(c)
       await engine.setPinned(name, pinned, c.get('user'))

@@ -28,7 +28,11 @@ const badges: Readonly<Record<Word, Badge['state']>> = {
 }
 
 /** The state of an archive, where what is being done with it comes before what is known of it. */
-export function stateOf(archive: Facts, verifying: readonly string[], t: T): Badge & { readonly meaning: MessageKey } {
+export function stateOf(
+  archive: Facts,
+  verifying: readonly string[],
+  t: T,
+): Badge & { readonly meaning: MessageKey } {
   const word = wordOf(archive, verifying)
   return { state: badges[word], label: t(`archives.state.${word}`), meaning: `archives.meaning.${word}` }
 }

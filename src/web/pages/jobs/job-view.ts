@@ -8,7 +8,7 @@ import type { Formats, Moment, T } from '../../i18n.ts'
 import { shownRun, type ShownRun } from '../runs/row.ts'
 import type { ShownFact } from '../runs/view.ts'
 import { barCount, historyBars, type HistoryBars } from './bars.ts'
-import { dayInWords } from './days.ts'
+import { dayInWords, minuteInWords } from './days.ts'
 import { policyInWords } from './policy-words.ts'
 import { holdInWords, reasonInWords, skipInWords } from './reasons.ts'
 import { sizeChart, type SizeChart } from './size-chart.ts'
@@ -70,7 +70,7 @@ export function jobPageView(facts: JobPageFacts, language: string, t: T, f: Form
     name: job.name,
     enabled: job.enabled,
     what: [typeName(job.type, t), thingOf(job.config)].filter(Boolean).join(' · '),
-    facts: factsOf(job, t, f),
+    facts: factsOf(job, language, t, f),
     openRunId: facts.openRun?.id ?? null,
     hold: job.retentionHold === null ? '' : holdInWords(job.retentionHold, t),
     bars: historyBars(
@@ -94,14 +94,14 @@ export function jobPageView(facts: JobPageFacts, language: string, t: T, f: Form
   }
 }
 
-function factsOf(job: Job, t: T, f: Formats): readonly ShownFact[] {
+function factsOf(job: Job, language: string, t: T, f: Formats): readonly ShownFact[] {
   const facts: ShownFact[] = [
     {
       label: t('jobs.fact.when'),
       value: t('jobs.fact.when_zone', { when: whenInWords(job.cronExpr, t), zone: f.timeZone }),
     },
     job.enabled && job.nextRunAt !== null
-      ? { label: t('jobs.fact.next'), value: f.exact(job.nextRunAt) }
+      ? { label: t('jobs.fact.next'), value: minuteInWords(job.nextRunAt, language, f.timeZone) }
       : { label: t('jobs.fact.next'), value: t(job.enabled ? 'home.next.never' : 'home.next.off') },
     { label: t('jobs.fact.keep'), value: policyInWords(job.retention, t, f) },
   ]

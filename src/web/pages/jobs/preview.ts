@@ -8,7 +8,7 @@ import type { AnySource } from '../../../sources/source.ts'
 import type { Formats, T } from '../../i18n.ts'
 import { fieldText } from '../../problem-text.ts'
 import { keepCalendar, type KeepCalendar } from './keep-calendar.ts'
-import { dayInWords } from './days.ts'
+import { dayInWords, minuteInWords } from './days.ts'
 import { simulate } from './simulate.ts'
 import { whenInWords } from './when.ts'
 
@@ -53,7 +53,7 @@ export function jobPreview(facts: PreviewFacts, now: number, language: string, t
   const future = cron.ok ? simulate(cron.schedule, input.retention, now, f.timeZone) : null
   return {
     when: cron.ok ? whenInWords(input.cronExpr, t) : '',
-    nextRuns: runs.map((at) => f.exact(at)),
+    nextRuns: runs.map((at) => minuteInWords(at, language, f.timeZone)),
     whenError: cron.ok
       ? ''
       : fieldText({ t, f }, { field: 'cron_expr', code: cron.code, facts: { detail: cron.detail } }),
@@ -62,7 +62,7 @@ export function jobPreview(facts: PreviewFacts, now: number, language: string, t
       text: t('jobs.preview.keep', {
         count: future.kept,
         made: future.made,
-        duration: f.duration(Math.ceil((future.end - now) / 86_400_000) * 86_400_000),
+        duration: spanInWords(future.end - now, t),
         oldest: dayInWords(future.oldestKept, language, f.timeZone),
       }),
       size:
@@ -76,6 +76,13 @@ export function jobPreview(facts: PreviewFacts, now: number, language: string, t
     },
     removal: facts.plan && removalPreview(facts.plan.plan, facts.plan.sizes, facts.plan.freedBytes, t, f),
   }
+}
+
+/** Days, and months where there are many. */
+function spanInWords(ms: number, t: T): string {
+  const days = Math.max(1, Math.round(ms / 86_400_000))
+  if (days < 60) return t('jobs.keep.days', { count: days })
+  return t('jobs.keep.months', { count: Math.round(days / 30.4) })
 }
 
 /** What a plan would delete, in words and by name. */

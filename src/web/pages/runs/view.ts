@@ -110,8 +110,14 @@ function progressOf(run: Run, now: number, t: T, f: Formats): RunProgress | null
   const elapsed = now - (run.startedAt ?? now)
   // Before some seconds and some percent have passed, an estimate would only jump about.
   if (elapsed < 5000 || share < 0.02 || share >= 1) return { percent, text: t('runs.progress.of', facts) }
-  const left = f.duration((elapsed * (1 - share)) / share)
+  const left = f.duration(roughly((elapsed * (1 - share)) / share))
   return { percent, text: t('runs.progress.left', { ...facts, left }) }
+}
+
+/** An estimate to the second would be a lie: whole minutes, tens of them when it is long. */
+function roughly(ms: number): number {
+  const unit = ms > 7_200_000 ? 600_000 : ms > 90_000 ? 60_000 : 10_000
+  return Math.ceil(ms / unit) * unit
 }
 
 function factsOf(run: Run, t: T, f: Formats): readonly ShownFact[] {

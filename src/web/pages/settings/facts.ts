@@ -12,7 +12,10 @@ export interface Fact {
 }
 
 /** The instance's facts, in the page's words. */
-export async function instanceFacts({ config, db, engine, version }: WebDeps, t: T): Promise<readonly Fact[]> {
+export async function instanceFacts(
+  { config, db, engine, version }: WebDeps,
+  t: T,
+): Promise<readonly Fact[]> {
   const [identity, yunohost] = await Promise.all([getIdentity(db), yunohostVersion(engine)])
   const fact = (label: string, value: string, code = false): Fact => ({ label, value, code })
   return [

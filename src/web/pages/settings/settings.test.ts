@@ -8,7 +8,10 @@ import { putIdentityOnce } from '../../../store/settings.ts'
 /** The fields of the form as the page shows them. */
 function fields(html: string): Record<string, string> {
   return Object.fromEntries(
-    [...html.matchAll(/<input id="(\w+)" name="\w+" value="([^"]*)"/g)].map(([, name = '', value = '']) => [name, value]),
+    [...html.matchAll(/<input id="(\w+)" name="\w+" value="([^"]*)"/g)].map(([, name = '', value = '']) => [
+      name,
+      value,
+    ]),
   )
 }
 
@@ -71,9 +74,20 @@ test.each([
 
 test('the instance tells who and where it is', async () => {
   const { get, deps, machine } = await testWeb()
-  await putIdentityOnce(deps.db, { id: 'SHA256:thumbprint', publicKey: 'p', privateKey: 'secret-pem', createdAt: 1 })
+  await putIdentityOnce(deps.db, {
+    id: 'SHA256:thumbprint',
+    publicKey: 'p',
+    privateKey: 'secret-pem',
+    createdAt: 1,
+  })
   const html = await (await get('/settings')).text()
-  for (const fact of ['SHA256:thumbprint', 'Europe/Paris', deps.config.archivesDir, '12.1.38', process.version]) {
+  for (const fact of [
+    'SHA256:thumbprint',
+    'Europe/Paris',
+    deps.config.archivesDir,
+    '12.1.38',
+    process.version,
+  ]) {
     expect(html).toContain(fact)
   }
   expect(html).not.toContain('secret-pem')

@@ -1,0 +1,95 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { temporaryFolder } from '../../test/support/temp.ts'
+import { cleanPartials, mountPoints, recoverArchive } from './recover.ts'
+import { writeForeign } from './testing-archives.ts'
+
+async function archivesFolder(): Promise<string> {
+  const folder = join(await temporaryFolder(), 'archives')
+  mkdirSync(folder)
+  return folder
+}
+
+function put(folder: string, ...files: string[]): void {
+  for (const file of files) writeFileSync(join(folder, file), file)
+}
+
+const inProgress = ['.a.tar.partial', '.a.list.partial', '.a.info.json.0123456789ab.partial']
+
+describe('recovering one archive', () => {
+  test('removes its files in progress and nobody else’s', async () => {
+    const folder = await archivesFolder()
+    put(folder, ...inProgress, '.a.b.tar.partial', '.ab.tar.partial', '.a.partial', '.a.upload.partial')
+    const removed = await recoverArchive(folder, 'a')
+    expect(removed.toSorted()).toEqual(inProgress.map((file) => join(folder, file)).toSorted())
+    expect(readdirSync(folder)).toEqual([
+      '.a.b.tar.partial',
+      '.a.partial',
+      '.a.upload.partial',
+      '.ab.tar.partial',
+    ])
+  })
+
+  test('removes half of an archive, whichever half it is', async () => {
+    for (const half of [['a.tar'], ['a.tar.gz'], ['a.info.json'], ['a.info.json', 'a.backup_info.json']]) {
+      const folder = await archivesFolder()
+      put(folder, ...half, 'b.tar', 'c.info.json')
+      expect(await recoverArchive(folder, 'a')).toEqual(half.map((file) => join(folder, file)))
+      expect(readdirSync(folder)).toEqual(['b.tar', 'c.info.json'])
+    }
+  })
+
+  test('leaves a whole archive alone, also a compressed one with its link', async () => {
+    const folder = await archivesFolder()
+    await writeForeign(folder, 'a')
+    put(folder, 'b.tar.gz', 'b.info.json')
+    symlinkSync(join(folder, 'b.tar.gz'), join(folder, 'b.tar'))
+    expect([...(await recoverArchive(folder, 'a')), ...(await recoverArchive(folder, 'b'))]).toEqual([])
+    expect(readdirSync(folder)).toEqual(['a.info.json', 'a.tar', 'b.info.json', 'b.tar', 'b.tar.gz'])
+  })
+
+  test('removes YunoHost’s work folder, but follows no link out of it', async () => {
+    const folder = await archivesFolder()
+    const tmp = join(folder, '..', 'tmp')
+    const precious = await temporaryFolder()
+    put(precious, 'file')
+    mkdirSync(join(tmp, 'a', 'apps'), { recursive: true })
+    mkdirSync(join(tmp, 'ab'))
+    symlinkSync(precious, join(tmp, 'a', 'apps', 'link'))
+    expect(await recoverArchive(folder, 'a')).toEqual([join(tmp, 'a')])
+    expect(readdirSync(tmp)).toEqual(['ab'])
+    expect(readdirSync(precious)).toEqual(['file'])
+  })
+
+  test('leaves a work folder in which something is still mounted', async () => {
+    expect(process.getuid?.(), 'this test mounts a file system: run it as root').toBe(0)
+    const folder = await archivesFolder()
+    const inside = join(folder, '..', 'tmp', 'a', 'var www')
+    const precious = await temporaryFolder()
+    put(precious, 'file')
+    mkdirSync(inside, { recursive: true })
+    execFileSync('mount', ['--bind', precious, inside])
+    onTestFinished(() => void execFileSync('umount', [inside]))
+    expect(await recoverArchive(folder, 'a')).toEqual([])
+    expect(readdirSync(precious)).toEqual(['file'])
+  })
+
+  test('finds nothing to do where there is nothing', async () => {
+    expect(await recoverArchive(await archivesFolder(), 'a')).toEqual([])
+  })
+})
+
+test('cleaning removes all files in progress but those of archives that are being written', async () => {
+  const folder = await archivesFolder()
+  put(folder, '.a.tar.partial', '.b.tar.partial', '.b.list.partial', '.note', 'c.tar')
+  expect(await cleanPartials(folder, new Set(['b']))).toEqual([join(folder, '.a.tar.partial')])
+  expect(readdirSync(folder)).toEqual(['.b.list.partial', '.b.tar.partial', '.note', 'c.tar'])
+})
+
+test('mount points are read with their escapes', () => {
+  const text =
+    '36 35 98:0 /mnt /a\\040b\\134c rw,noatime master:1 - ext3 /dev/root rw\n37 36 0:1 / /d rw - tmpfs x rw\n'
+  expect(mountPoints(text)).toEqual(['/a b\\c', '/d'])
+})

@@ -1,0 +1,213 @@
+import { describe, expect, test } from 'vitest'
+import { seedArchives } from '../../../../test/support/archives.ts'
+import { htmlProblems, visibleText } from '../../../../test/support/html.ts'
+import { failed, running, seedJob, seedRun } from '../../../../test/support/job-seeds.ts'
+import { testNow, testWeb, type TestWeb } from '../../../../test/support/web.ts'
+import { Problem } from '../../../domain/problem.ts'
+import { listJobs } from '../../../store/jobs.ts'
+import { openRuns } from '../../../store/runs.ts'
+
+const day = 86_400_000
+
+async function page(web: TestWeb, path = '/', language = 'en'): Promise<string> {
+  const response = await web.get(path, { 'accept-language': language })
+  expect(response.status).toBe(200)
+  const html = await response.text()
+  expect(htmlProblems(html)).toEqual([])
+  return html
+}
+
+describe('the first visit', () => {
+  test('offers all installed apps and the system, ticked, in both languages', async () => {
+    const web = await testWeb()
+    for (const language of ['en', 'fr']) await page(web, '/', language)
+    const html = await page(web)
+    expect(html).toContain('<input type="checkbox" name="apps" value="nextcloud" checked>')
+    expect(html).toContain('<input type="checkbox" name="apps" value="nocodb" checked>')
+    expect(html).toContain('<input type="checkbox" name="system" value="1" checked>')
+    expect(visibleText(html)).toContain('Time zone: Europe/Paris')
+  })
+
+  test('one click creates a job for each, and starts them when asked', async () => {
+    const web = await testWeb()
+    const fields = { apps: ['nextcloud', 'nocodb'], system: '1', time: '22:15', keep: 'fortnight', start_now: '1' }
+    const response = await web.post('/jobs/protect', fields)
+    expect(response.status).toBe(303)
+    expect(response.headers.get('location')).toBe('/')
+    const jobs = await listJobs(web.deps.db)
+    expect(jobs.map((job) => job.name)).toEqual(['nextcloud', 'nocodb', 'system'])
+    expect(jobs[0]).toMatchObject({
+      type: 'ynh_app',
+      config: { app_id: 'nextcloud' },
+      cronExpr: '15 22 * * *',
+      retention: { mode: 'daily', days: 14 },
+      enabled: true,
+    })
+    expect(await openRuns(web.deps.db)).toHaveLength(3)
+    expect(visibleText(await page(web))).toContain('2 of 2 apps protected')
+  })
+
+  test('nothing chosen creates nothing and says so', async () => {
+    const web = await testWeb()
+    const response = await web.post('/jobs/protect', {})
+    const cookie = response.headers.get('set-cookie')?.split(';')[0] ?? ''
+    expect(await (await web.get('/', { cookie })).text()).toContain('Nothing was chosen')
+    expect(await listJobs(web.deps.db)).toEqual([])
+  })
+
+  test('without YunoHost there is still a way on', async () => {
+    const web = await testWeb()
+    web.machine.apps = []
+    web.machine.parts = []
+    expect(visibleText(await page(web))).toContain('No YunoHost app was found')
+  })
+})
+
+describe('protecting', () => {
+  test('an app that has no job is named, with a button that makes one', async () => {
+    const web = await testWeb()
+    await seedJob(web.deps.engine)
+    const html = await page(web)
+    expect(visibleText(html)).toContain('1 app is not protected')
+    expect(html).toContain('name="apps" value="nocodb"')
+    await web.post('/jobs/protect', { apps: 'nocodb' })
+    expect((await listJobs(web.deps.db)).map((job) => job.name)).toEqual(['nextcloud', 'nocodb'])
+    expect(await openRuns(web.deps.db)).toEqual([])
+  })
+
+  test('an app whose job is turned off is not protected', async () => {
+    const web = await testWeb()
+    const job = await seedJob(web.deps.engine)
+    await web.deps.engine.setJobEnabled(job.id, false, 'test')
+    expect(visibleText(await page(web))).toContain('2 apps are not protected')
+  })
+
+  test('an app whose name another job has gets its kind behind it', async () => {
+    const web = await testWeb()
+    await seedJob(web.deps.engine, { name: 'nocodb', config: { app_id: 'nextcloud' } })
+    await web.post('/jobs/protect', { apps: 'nocodb' })
+    expect((await listJobs(web.deps.db)).map((job) => job.name)).toEqual(['nocodb', 'nocodb (ynh_app)'])
+  })
+
+  test('an app that is not installed is not taken from the form', async () => {
+    const web = await testWeb()
+    await web.post('/jobs/protect', { apps: ['evil; rm -rf /', 'nocodb'] })
+    expect((await listJobs(web.deps.db)).map((job) => job.name)).toEqual(['nocodb'])
+  })
+
+  test('what could not be created is said with its reason', async () => {
+    const web = await testWeb()
+    web.machine.checkErrors = [{ field: 'config.app_id', code: 'app_not_installed', facts: { app: 'nocodb' } }]
+    const response = await web.post('/jobs/protect', { apps: ['nextcloud', 'nocodb'] })
+    const cookie = response.headers.get('set-cookie')?.split(';')[0] ?? ''
+    expect(visibleText(await (await web.get('/', { cookie })).text())).toMatch(/0 created, 2 not\. The first: “\w+”/)
+  })
+})
+
+describe('what needs somebody', () => {
+  test('nothing: no box, and the title says that all is well', async () => {
+    const web = await testWeb()
+    const job = await seedJob(web.deps.engine)
+    await seedRun(web.deps.db, job.id)
+    const html = await page(web)
+    expect(html).toContain('<title>● all is well – jerry</title>')
+    expect(html).not.toContain('attention-title')
+  })
+
+  test('comes worst first, each with what to do; the title counts', async () => {
+    const web = await testWeb()
+    const odd = await seedJob(web.deps.engine, { name: 'odd' })
+    await seedRun(web.deps.db, odd.id, { status: 'warning', warning_count: 3 })
+    const broken = await seedJob(web.deps.engine, { name: 'broken', config: { app_id: 'nocodb' } })
+    await seedRun(web.deps.db, broken.id, { started_at: testNow - 3 * day, finished_at: testNow - 3 * day })
+    const bad = await seedRun(web.deps.db, broken.id, failed)
+    await seedArchives(web.deps.db, { name: 'jerry_x_20261101', state: 'corrupted', state_detail: 'hash' })
+    const html = await page(web)
+    const text = visibleText(html)
+    expect(html).toContain('<title>■ 2 failed – jerry</title>')
+    expect(text).toContain('3 things need you')
+    expect(text).toContain('“broken” has had no good backup for 3\u00a0d. Last error: Not enough room on the disk')
+    expect(text.indexOf('1 archive is damaged')).toBeLessThan(text.indexOf('“odd” has 3 warnings'))
+    expect(html).toContain(`href="/runs/${bad}"`)
+    expect(html).toContain(`formaction="/jobs/${broken.id}/run"`)
+    await page(web, '/', 'fr')
+  })
+
+  test('a tick that passed without a run, a suspended removal, a full disk', async () => {
+    const web = await testWeb()
+    const late = await seedJob(web.deps.engine, { name: 'late' })
+    await web.deps.db.updateTable('jobs').set({ next_run_at: testNow - day }).where('id', '=', late.id).execute()
+    const held = await seedJob(web.deps.engine, { name: 'held' })
+    await web.deps.db.updateTable('jobs').set({ retention_hold: 'verify_failed' }).where('id', '=', held.id).execute()
+    web.machine.disk = { totalBytes: 100 * 2 ** 30, freeBytes: 2 ** 20 }
+    const text = visibleText(await page(web))
+    expect(text).toContain('“late” has never had a good backup.')
+    expect(text).toContain('Old archives of “held” are no longer removed: an archive turned out to be damaged')
+    expect(text).toContain('The archives’ disk is full')
+  })
+
+  test('a machine that does not answer is itself the first thing', async () => {
+    const web = await testWeb()
+    await seedJob(web.deps.engine)
+    web.machine.broken = new Problem('helper_unavailable')
+    const response = await web.get('/')
+    expect(response.status).toBe(200)
+    expect(visibleText(await response.text())).toContain('1 thing needs you')
+  })
+})
+
+describe('the table', () => {
+  test('tells of each job state, runs, last good, size, next', async () => {
+    const web = await testWeb()
+    const job = await seedJob(web.deps.engine, { name: `"><script>alert('x')` })
+    await seedRun(web.deps.db, job.id)
+    const html = await page(web)
+    expect(html).not.toContain('<script>')
+    expect(html).toContain('aria-label="Last run: 1 ok"')
+    const text = visibleText(html)
+    expect(text).toContain('1 hour ago')
+    expect(text).toContain('412\u00a0MiB')
+    expect(text).toContain('in 17 hours')
+    expect(html).toContain(`formaction="/jobs/${job.id}/run"`)
+  })
+
+  test('a working job is watched, not run', async () => {
+    const web = await testWeb()
+    const job = await seedJob(web.deps.engine)
+    const run = await seedRun(web.deps.db, job.id, running)
+    const html = await page(web)
+    expect(html).toContain(`href="/runs/${run}"`)
+    expect(html).not.toContain(`formaction="/jobs/${job.id}/run"`)
+  })
+
+  test('a job whose last good backup is too old is overdue', async () => {
+    const web = await testWeb()
+    const job = await seedJob(web.deps.engine)
+    await web.deps.db.updateTable('jobs').set({ created_at: testNow - 9 * day }).execute()
+    await seedRun(web.deps.db, job.id, { finished_at: testNow - 5 * day })
+    expect(visibleText(await page(web))).toContain('overdue')
+  })
+
+  test('is found by name and filtered, and says when nothing matches', async () => {
+    const web = await testWeb()
+    await seedJob(web.deps.engine, { name: 'photos' })
+    const bad = await seedJob(web.deps.engine, { name: 'mail' })
+    await seedRun(web.deps.db, bad.id, failed)
+    expect(visibleText(await page(web, '/?q=phot'))).not.toContain('Run now mail')
+    const problems = await page(web, '/?only=problem')
+    expect(problems).toContain(`>mail</a>`)
+    expect(problems).not.toContain('>photos</a>')
+    expect(visibleText(await page(web, `/?q=${encodeURIComponent('"><b>')}`))).toContain('No job matches.')
+    expect((await web.get('/?page=-3&only=zzz')).status).toBe(200)
+  })
+
+  test('has pages of fifty that keep the search', async () => {
+    const web = await testWeb()
+    for (let i = 0; i < 60; i++) await seedJob(web.deps.engine, { name: `job ${i}` })
+    const first = await page(web, '/?q=job')
+    expect(visibleText(first)).toContain('1–50 of 60 jobs')
+    const next = /rel="next" href="([^"]+)"/.exec(first)?.[1]?.replaceAll('&amp;', '&') ?? ''
+    expect(next).toBe('/?q=job&page=2')
+    expect(visibleText(await page(web, next))).toContain('51–60 of 60 jobs')
+  })
+})
