@@ -43,6 +43,7 @@ export const en = {
   'home.heading': 'This server',
   'home.new_job': 'New job',
   'home.title.ok': '● all is well',
+  'home.title.first': '– nothing is protected yet',
   'home.title.failed': { one: '■ {count} failed', other: '■ {count} failed' },
   'home.title.warning': { one: '▲ {count} warning', other: '▲ {count} warnings' },
   'home.attention.title': { one: '{count} thing needs you', other: '{count} things need you' },

@@ -44,6 +44,7 @@ export const fr: Record<MessageKey, Message> = {
   'home.heading': 'Ce serveur',
   'home.new_job': 'Nouvelle tâche',
   'home.title.ok': '● tout va bien',
+  'home.title.first': '– rien n’est encore protégé',
   'home.title.failed': { one: '■ {count} échec', other: '■ {count} échecs' },
   'home.title.warning': { one: '▲ {count} avertissement', other: '▲ {count} avertissements' },
   'home.attention.title': { one: '{count} point demande votre attention', other: '{count} points demandent votre attention' },

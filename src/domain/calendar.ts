@@ -13,9 +13,9 @@ interface OffsetDay {
 /** Tells local days of one zone. Made once per zone by {@link calendarOf}. */
 export interface Calendar {
   /** Local time minus UTC at that instant, in milliseconds. */
-  offset(ms: number): number
+  readonly offset: (ms: number) => number
   /** Number of the local day that holds the instant. */
-  day(ms: number): number
+  readonly day: (ms: number) => number
 }
 
 const calendars = new Map<string, Calendar>()

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { formatPolicy, parsePolicy } from './policy-text.ts'
 import type { RetentionPolicy } from './retention-policy.ts'

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { planRetention, type RetentionItem } from './retention.ts'
 import type { RetentionPolicy } from './retention-policy.ts'

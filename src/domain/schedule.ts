@@ -10,16 +10,16 @@ const nicknames = new Set(['@hourly', '@daily', '@midnight', '@weekly', '@monthl
 /** A checked cron expression in its time zone. Instants are epoch milliseconds; minutes are the finest step. */
 export interface Schedule {
   /** The first tick after that instant; null when there is none any more. */
-  next(afterMs: number): number | null
+  readonly next: (afterMs: number) => number | null
   /** The next `n` ticks, fewer when the expression ends. */
-  nextRuns(afterMs: number, n: number): readonly number[]
+  readonly nextRuns: (afterMs: number, n: number) => readonly number[]
   /** The last tick at or before an instant; null when there is none since 1970. */
-  last(atMs: number): number | null
+  readonly last: (atMs: number) => number | null
   /**
    * The longest gap between ticks of the following eight days, or of the next ten ticks where those take longer:
    * how old the last backup of a healthy job may get. Null when fewer than two ticks are left.
    */
-  intervalMs(afterMs: number): number | null
+  readonly intervalMs: (afterMs: number) => number | null
 }
 
 export type ParsedCron =

@@ -77,9 +77,6 @@ const calls: Record<string, (q: Q) => Promise<unknown>> = {
   deleteRunsBefore: (q) => runs.deleteRunsBefore(q, T0, 1),
   getSettings: (q) => settings.getSettings(q),
   putSettings: (q) => settings.putSettings(q, { historyDays: 9 }, T0),
-  getIdentity: (q) => settings.getIdentity(q),
-  putIdentityOnce: (q) =>
-    settings.putIdentityOnce(q, { id: 'a', publicKey: 'b', privateKey: 'c', createdAt: T0 }),
 }
 
 it('every function of the store works inside the transaction of its caller', { timeout: 5000 }, async () => {

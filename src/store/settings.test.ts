@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { defaultSettings } from '../domain/settings.ts'
 import { addActivity, deleteActivityBefore, listActivity } from './activity.ts'
 import type { Database } from './database.ts'
-import { getIdentity, getSettings, putIdentityOnce, putSettings } from './settings.ts'
+import { getSettings, putSettings } from './settings.ts'
 import { memoryStore, T0 } from './testing.ts'
 
 let database: Database
@@ -46,14 +46,6 @@ it('a setting that another version stored is passed over, a wrong value is not',
     code: 'record_damaged',
     facts: { where: 'settings instance, value_json' },
   })
-})
-
-it('the identity is made once, whoever comes second', async () => {
-  expect(await getIdentity(database.db)).toBeNull()
-  const first = { id: 'abc', publicKey: 'public', privateKey: 'secret', createdAt: T0 }
-  expect(await putIdentityOnce(database.db, first)).toEqual(first)
-  expect(await putIdentityOnce(database.db, { ...first, id: 'other' })).toEqual(first)
-  expect(await getIdentity(database.db)).toEqual(first)
 })
 
 it('the activity log goes from the newest to the oldest, of all jobs or of one', async () => {

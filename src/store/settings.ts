@@ -6,29 +6,10 @@ import { readOne } from './json.ts'
 import { inTransaction, type Q } from './schema.ts'
 
 const INSTANCE = 'instance'
-const IDENTITY = 'identity'
-
-/** Who this instance is; made at first start and never changed. */
-export interface StoredIdentity {
-  /** Fingerprint of the public key. */
-  readonly id: string
-  /** PEM. */
-  readonly publicKey: string
-  /** PEM, encrypted by the caller. */
-  readonly privateKey: string
-  /** Epoch milliseconds. */
-  readonly createdAt: number
-}
-const identitySchema: z.ZodType<StoredIdentity> = z.object({
-  id: z.string(),
-  publicKey: z.string(),
-  privateKey: z.string(),
-  createdAt: z.number(),
-})
 /** Lenient about keys that another version knows; each value is checked when the whole is put together. */
 const storedSettings = z.record(z.string(), z.unknown())
 
-/** Everything that was never changed has its default. Throws `database_damaged` when the row cannot be read. */
+/** Everything that was never changed has its default. Throws `record_damaged` when the row cannot be read. */
 export async function getSettings(q: Q): Promise<InstanceSettings> {
   return instanceSettings((await getValue(q, INSTANCE, storedSettings)) ?? {})
 }
@@ -41,21 +22,6 @@ export function putSettings(q: Q, change: Partial<InstanceSettings>, now: number
     await putValue(trx, INSTANCE, merged.data, now)
     return merged.data
   })
-}
-
-/** Null before the first start has made one. */
-export async function getIdentity(q: Q): Promise<StoredIdentity | null> {
-  return getValue(q, IDENTITY, identitySchema)
-}
-
-/** The identity that counts from now on: the given one, or the one that was there already. */
-export async function putIdentityOnce(q: Q, identity: StoredIdentity): Promise<StoredIdentity> {
-  await q
-    .insertInto('settings')
-    .values({ key: IDENTITY, value_json: JSON.stringify(identity), updated_at: identity.createdAt })
-    .onConflict((oc) => oc.doNothing())
-    .execute()
-  return (await getIdentity(q)) ?? identity
 }
 
 async function getValue<T>(q: Q, key: string, schema: z.ZodType<T>): Promise<T | null> {
@@ -80,7 +46,7 @@ function instanceSettings(stored: Readonly<Record<string, unknown>>): InstanceSe
   const read = instanceSettingsSchema.safeParse(Object.fromEntries(known))
   if (read.success) return read.data
   const where = `settings ${INSTANCE}, value_json`
-  throw new Problem('database_damaged', { where, detail: z.prettifyError(read.error) }, { cause: read.error })
+  throw new Problem('record_damaged', { where, detail: z.prettifyError(read.error) }, { cause: read.error })
 }
 
 function toFieldError(issue: z.core.$ZodIssue): FieldError {

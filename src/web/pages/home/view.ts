@@ -71,14 +71,14 @@ export function homeView(facts: HomeFacts, t: T, f: Formats): HomeView {
 }
 
 /** The window's title: the worst state first. */
-export function homeTitle(facts: Pick<HomeFacts, 'attention' | 'unreadAttention'>, t: T): string {
+export function homeTitle(facts: Pick<HomeFacts, 'attention' | 'unreadAttention' | 'counts'>, t: T): string {
   const { attention, unreadAttention } = facts
   const warnings = attention.filter((item) => item.state === 'warning').length
   // What was not read is behind the worst ones, which come first: the same state as the last one read.
   const failed = attention.length - warnings + (warnings === 0 ? unreadAttention : 0)
   if (failed > 0) return t('home.title.failed', { count: failed })
   if (warnings > 0) return t('home.title.warning', { count: warnings })
-  return t('home.title.ok')
+  return t(facts.counts.jobs === 0 ? 'home.title.first' : 'home.title.ok')
 }
 
 function summary(facts: HomeFacts, t: T, f: Formats): readonly string[] {

@@ -10,7 +10,7 @@ import { runStatusView } from './view.ts'
 /** At most so often; a tool that prints a thousand lines a second must not make a thousand events. */
 const leastGapMs = 400
 /** Looked at anyway after this time: another process may have changed the run. */
-const lookEveryMs = 3000
+const lookEveryMs = 1000
 const pieceBytes = 64 * 1024
 
 /** Answers `GET /runs/:id/events`; the cursor is where the browser's log ends. */
