@@ -72,6 +72,7 @@ export async function openInstance(config: Config, given: OpenInstance = {}): Pr
           run,
           log,
           version,
+          instanceId: identity.id,
           csrfKey,
           renderer: createRenderer({ cache: true }),
         })

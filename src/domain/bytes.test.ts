@@ -45,15 +45,18 @@ test('the exact text is read back to the same number', () => {
     fc.maxSafeNat(),
     fc.tuple(fc.nat(1000), fc.nat(4)).map(([n, power]) => n * 1024 ** power),
   )
-  fc.assert(fc.property(sizes, (bytes) => parseBytes(exactBytes(bytes)) === bytes))
+  fc.assert(
+    fc.property(sizes, (bytes) => {
+      expect(parseBytes(exactBytes(bytes))).toBe(bytes)
+    }),
+  )
   expect(exactBytes(50 * 1024 ** 3)).toBe('50GiB')
 })
 
 test('a written size never shows 1,024 of a unit', () => {
   fc.assert(
-    fc.property(
-      fc.integer({ min: 0, max: 2 ** 50 }),
-      (bytes) => !formatBytes(bytes, 'en').startsWith('1024'),
-    ),
+    fc.property(fc.integer({ min: 0, max: 2 ** 50 }), (bytes) => {
+      expect(formatBytes(bytes, 'en')).not.toMatch(/^1024/)
+    }),
   )
 })

@@ -93,9 +93,10 @@ function fillWindow(candidates: readonly Case[], firstDay: number, calendar: Cal
   const filled = new Set<number>()
   for (const one of candidates) {
     const day = calendar.day(one.item.createdAt)
-    const inside = day >= firstDay
-    one.removal = inside ? `same_day:${dayKey(day)}` : 'outside_window'
-    if (inside && !filled.has(day)) one.slots.push(`daily:${dayKey(day)}`)
+    one.removal = 'outside_window'
+    if (day < firstDay) continue
+    one.removal = `same_day:${dayKey(day)}`
+    if (!filled.has(day)) one.slots.push(`daily:${dayKey(day)}`)
     filled.add(day)
   }
 }

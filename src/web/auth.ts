@@ -85,6 +85,9 @@ async function proxySecret(deps: WebDeps): Promise<string | null> {
 
 /** Compares in a time that tells nothing about the content or the length. */
 function same(a: string, b: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest()
   return timingSafeEqual(digest(a), digest(b))
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
 }

@@ -1,9 +1,8 @@
 // The real listener, on a port and on a socket.
-import { existsSync, statSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
-import { request } from 'node:http'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { existsSync, statSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { eventually } from '../../test/support/eventually.ts'
@@ -11,6 +10,7 @@ import { seedArchives } from '../../test/support/archives.ts'
 import { temporaryFolder } from '../../test/support/temp.ts'
 import { testWeb } from '../../test/support/web.ts'
 import { isProblem } from '../domain/problem.ts'
+import { cursorOf, live } from './live.ts'
 import { serveWeb } from './server.ts'
 
 function ask(socketPath: string, path: string): Promise<{ status: number; body: string }> {
@@ -79,8 +79,7 @@ test('closing ends live streams at once and lets other answers end', async () =>
   machine.verifyGate = gate.promise
   const served = await serveWeb(app, { kind: 'tcp', host: '127.0.0.1', port: 0 })
   const stream = await fetch(`${served.url}/archives/a/live`)
-  const reader = stream.body?.getReader()
-  await reader?.read()
+  const whole = stream.text()
   const html = await (await fetch(`${served.url}/settings`)).text()
   const token = /name="_csrf" value="([^"]+)"/.exec(html)?.[1] ?? ''
   const slow = fetch(`${served.url}/archives/a/verify`, {
@@ -90,35 +89,40 @@ test('closing ends live streams at once and lets other answers end', async () =>
   })
   await eventually(() => deps.engine.verifying().includes('a'))
   const closed = served.close()
-  await expect(
-    reader?.read().then((piece) => (piece.done ? Promise.reject(new Error('ended')) : 'more')),
-  ).rejects.toThrow()
+  await expect(whole).rejects.toThrow('terminated')
   expect((await slow).status).toBe(303)
   await closed
   gate.resolve()
   await eventually(() => deps.engine.verifying().length === 0)
 })
 
-test('a stream whose browser is gone stops looking', async () => {
-  const { app, deps } = await testWeb()
-  await seedArchives(deps.db, { name: 'a' })
+test('a live stream is told that its browser is gone', async () => {
+  const { app } = await testWeb()
+  const gone = Promise.withResolvers<boolean>()
+  app.get('/endless', (c) =>
+    live(c, async ({ signal, log }) => {
+      await log(1, 'first')
+      await once(signal, 'abort')
+      gone.resolve(signal.aborted)
+    }),
+  )
   const served = await serveWeb(app, { kind: 'tcp', host: '127.0.0.1', port: 0 })
   onTestFinished(() => served.close())
-  let looks = 0
-  const { verifying } = deps.engine
-  deps.engine.verifying = () => {
-    looks += 1
-    return verifying()
-  }
   const socket = connect(Number(new URL(served.url).port), '127.0.0.1')
-  socket.write('GET /archives/a/live HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  socket.write('GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n')
   await once(socket, 'data')
-  await eventually(() => looks > 2)
   socket.destroy()
-  // Two looks' time without a look.
-  await eventually(async () => {
-    const before = looks
-    await new Promise((resolve) => setTimeout(resolve, 2300))
-    return looks === before
-  })
+  expect(await gone.promise).toBe(true)
+})
+
+test('a stream that has nothing more to tell says so, so that the browser does not come again', async () => {
+  const { app } = await testWeb()
+  app.get('/short', (c) => live(c, ({ log }) => log(cursorOf(c) + 5, 'five\n')))
+  const short = async (headers: Record<string, string>) =>
+    (await app.request('/short?cursor=7', { headers })).text()
+  expect(await short({})).toBe(
+    'event: log\ndata: {"cursor":12,"text":"five\\n"}\nid: 12\n\nevent: end\ndata: done\n\n',
+  )
+  expect(await short({ 'last-event-id': '100' })).toContain('"cursor":105')
+  expect(await short({ 'last-event-id': '<x>' })).toContain('"cursor":5')
 })

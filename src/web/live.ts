@@ -6,9 +6,9 @@ const heartbeatMs = 25_000
 
 export interface LiveStream {
   /** Replaces the content of the element with this id by server-rendered HTML. */
-  fragment(id: string, html: string): Promise<void>
+  readonly fragment: (id: string, html: string) => Promise<void>
   /** Adds text to the `[data-log]` of the page; `cursor` is where the next reading starts. */
-  log(cursor: number, text: string): Promise<void>
+  readonly log: (cursor: number, text: string) => Promise<void>
   /** Aborted when the browser is gone or the server stops. */
   readonly signal: AbortSignal
 }

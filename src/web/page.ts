@@ -24,6 +24,8 @@ export interface WebDeps {
   readonly run: Run
   readonly log: Logger
   readonly version: string
+  /** Fingerprint of the instance's key. */
+  readonly instanceId: string
   /** Signs form tokens and flash cookies. */
   readonly csrfKey: Buffer
   readonly renderer: Renderer

@@ -1,7 +1,8 @@
 // Rows for the catalogue, as plain as a test can have them.
 import type { Insertable, Kysely } from 'kysely'
 import type { ArchivesTable, Schema } from '../../src/store/schema.ts'
-import { testNow } from './web.ts'
+import { insertJob } from '../../src/store/jobs.ts'
+import { testNow, testWeb } from './web.ts'
 
 export type ArchiveSeed = Partial<Insertable<ArchivesTable>> & { readonly name: string }
 
@@ -56,4 +57,69 @@ export const backupInfo = {
   yunohost_version: '12.1.25',
   job: { uid: '8f0e', name: 'nightly cloud' },
   tools: ['tar 1.34', 'yunohost 12.1.25'],
+}
+
+const hour = 3_600_000
+
+/** A dashboard with one archive of every kind: six, of four instances and states, two of them of one job. */
+export async function someArchives() {
+  const web = await testWeb()
+  const { db } = web.deps
+  const job = await insertJob(db, {
+    uid: 'u1',
+    name: 'nightly cloud',
+    type: 'ynh_app',
+    config: { app_id: 'nextcloud' },
+    cronExpr: '0 3 * * *',
+    retention: { mode: 'count', count: 7 },
+    enabled: true,
+    coreOnly: false,
+    hooks: { timeoutS: 60 },
+    timeoutS: null,
+    createdAt: testNow,
+    updatedAt: testNow,
+    nextRunAt: null,
+    retentionHold: null,
+  })
+  await seedArchives(
+    db,
+    {
+      name: 'jerry_nextcloud_20261121',
+      job_id: job.id,
+      job_uid: 'u1',
+      backup_info_json: JSON.stringify(backupInfo),
+    },
+    { name: 'jerry_nextcloud_20261120', job_id: job.id, created_at: testNow - 25 * hour, pinned: 1 },
+    {
+      name: 'jerry_nocodb_20261121',
+      app: 'nocodb',
+      state: 'corrupted',
+      state_detail: 'SHA-256 is 1, recorded was 2',
+    },
+    {
+      name: 'tom_wiki_20261119',
+      app: 'wiki',
+      instance_name: 'tom',
+      origin: 'received',
+      created_at: testNow - 50 * hour,
+    },
+    {
+      name: '20261101-101500',
+      app: null,
+      type: null,
+      instance_name: null,
+      origin: 'foreign',
+      state: 'unverified',
+      sha256: null,
+      verified_at: null,
+      created_at: testNow - 500 * hour,
+    },
+    {
+      name: 'jerry_gone_20261001',
+      app: 'gone',
+      missing_at: testNow - hour,
+      created_at: testNow - 900 * hour,
+    },
+  )
+  return { ...web, job }
 }

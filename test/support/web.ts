@@ -62,6 +62,7 @@ export async function testWeb(
     run: options.run ?? noPrograms,
     log: pino({ level: 'info' }, { write: (line: string) => void logged.push(line) }),
     version: '0.0.0-test',
+    instanceId: 'key-fingerprint',
     csrfKey: Buffer.alloc(32, 7),
     renderer: createRenderer({ cache: true }),
   }

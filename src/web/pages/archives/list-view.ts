@@ -124,7 +124,6 @@ function filtersOf(choices: Choices, wanted: Wanted, t: T): readonly Filter[] {
       selected: value === selected,
     })),
   })
-  const named = (values: readonly string[]) => values.map((value) => [value, value] as const)
   return [
     filter('app', t('archives.filter.app'), named(choices.apps), wanted.app),
     filter(
@@ -169,5 +168,10 @@ function pageLink({ search, app, type, instance, state }: Wanted, page: number):
   const given = Object.entries({ q: search, app, type, instance, state }).filter(([, value]) => value !== '')
   const query = new URLSearchParams(given)
   if (page > 1) query.set('page', String(page))
-  return query.size === 0 ? '/archives' : `/archives?${query}`
+  return query.size === 0 ? '/archives' : `/archives?${query.toString()}`
+}
+
+/** Choices that are called what they are. */
+function named(values: readonly string[]) {
+  return values.map((value) => [value, value] as const)
 }

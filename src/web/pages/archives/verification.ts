@@ -26,11 +26,16 @@ export function verifications({ engine, log }: WebDeps): Verifications {
       if (first !== null) return first
       work.catch((error: unknown) => {
         log.warn({ err: error, archive: name }, 'an archive could not be verified')
-        const problem = isProblem(error) ? error : new Problem('internal', { id: name }, { cause: error })
-        failures.set(name, problem)
-        if (failures.size > 100) for (const oldest of failures.keys()) return void failures.delete(oldest)
+        failures.set(name, isProblem(error) ? error : new Problem('internal', { id: name }, { cause: error }))
+        forgetOldest(failures)
       })
       return null
     },
   }
+}
+
+/** A map keeps its order: the first key is the oldest. */
+function forgetOldest(failures: Map<string, Problem>): void {
+  const [oldest] = failures.keys()
+  if (failures.size > 100 && oldest !== undefined) failures.delete(oldest)
 }

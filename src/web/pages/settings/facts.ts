@@ -1,6 +1,5 @@
 // What an instance is: shown under the settings, changed only by its environment.
 import type { Config } from '../../../config.ts'
-import { getIdentity } from '../../../store/settings.ts'
 import type { T } from '../../i18n.ts'
 import type { WebDeps } from '../../page.ts'
 
@@ -13,14 +12,13 @@ export interface Fact {
 
 /** The instance's facts, in the page's words. */
 export async function instanceFacts(
-  { config, db, engine, version }: WebDeps,
+  { config, engine, instanceId, version }: WebDeps,
   t: T,
 ): Promise<readonly Fact[]> {
-  const [identity, yunohost] = await Promise.all([getIdentity(db), yunohostVersion(engine)])
-  const fact = (label: string, value: string, code = false): Fact => ({ label, value, code })
+  const yunohost = await yunohostVersion(engine)
   return [
     fact(t('settings.fact.name'), config.instanceName),
-    fact(t('settings.fact.id'), identity?.id ?? t('settings.fact.unknown'), identity !== null),
+    fact(t('settings.fact.id'), instanceId, true),
     fact(t('settings.fact.url'), config.publicUrl, true),
     fact(t('settings.fact.zone'), config.timeZone),
     fact(t('settings.fact.archives'), config.archivesDir, true),
@@ -31,6 +29,10 @@ export async function instanceFacts(
     fact(t('settings.fact.yunohost'), yunohost ?? t('settings.fact.no_yunohost')),
     fact(t('settings.fact.node'), process.version),
   ]
+}
+
+function fact(label: string, value: string, code = false): Fact {
+  return { label, value, code }
 }
 
 /** Null also when nobody can say: the page is about other things. */
