@@ -533,7 +533,6 @@ export const en = {
   'settings.fact.yunohost': 'YunoHost',
   'settings.fact.no_yunohost': 'not found on this machine',
   'settings.fact.node': 'Node.js',
-  'settings.fact.unknown': 'not made yet',
   'activity.title': 'Activity',
   'activity.hint': 'Every change and who made it.',
   'activity.caption': 'Activity, newest first',

@@ -534,7 +534,6 @@ export const fr: Record<MessageKey, Message> = {
   'settings.fact.yunohost': 'YunoHost',
   'settings.fact.no_yunohost': 'introuvable sur cette machine',
   'settings.fact.node': 'Node.js',
-  'settings.fact.unknown': 'pas encore créée',
   'activity.title': 'Activité',
   'activity.hint': 'Chaque modification et son auteur.',
   'activity.caption': 'Activité, la plus récente d’abord',

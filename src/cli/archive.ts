@@ -5,9 +5,8 @@ import { Problem } from '../domain/problem.ts'
 import { archiveToWire } from '../domain/wire.ts'
 import { getArchive, listArchives } from '../store/archives.ts'
 import type { CliContext, Instance } from './context.ts'
-import { bytes } from './job.ts'
-import { exitCodes, printJson, printTable } from './output.ts'
-import { positive } from './run.ts'
+import { positive } from './inputs.ts'
+import { bytes, exitCodes, printJson, printTable } from './output.ts'
 import { cliActor, withInstance } from './with-instance.ts'
 
 interface ListOptions {

@@ -1,14 +1,12 @@
 // `job …`: what to back up, when, and how long to keep it.
 import type { Command } from 'commander'
-import { formatBytes } from '../domain/bytes.ts'
-import { parsePolicy } from '../domain/policy-text.ts'
-import { invalid, Problem } from '../domain/problem.ts'
+import { invalid } from '../domain/problem.ts'
 import type { Job, JobInput } from '../domain/job.ts'
-import type { RetentionPolicy } from '../domain/retention-policy.ts'
 import { jobToWire, time } from '../domain/wire.ts'
-import { findJob, listJobs } from '../store/jobs.ts'
+import { listJobs } from '../store/jobs.ts'
 import type { CliContext, Instance } from './context.ts'
 import { executeAndWait } from './execute.ts'
+import { mustFind, policyOf } from './inputs.ts'
 import { exitCodeOf, printJson, printTable } from './output.ts'
 import { printRun } from './run.ts'
 import { cliActor, withInstance } from './with-instance.ts'
@@ -163,25 +161,11 @@ function parseConfigOption(json: string): unknown {
   }
 }
 
-/** A retention option; `validation_failed` on `retention` when it is none. */
-export function policyOf(text: string): RetentionPolicy {
-  const policy = parsePolicy(text)
-  if (!policy) throw invalid({ field: 'retention', code: 'policy_invalid', facts: { value: text } })
-  return policy
-}
-
 function secondsOf(text: string | undefined, field: string): number | undefined {
   if (text === undefined) return undefined
   const seconds = Number(text)
   if (!Number.isInteger(seconds)) throw invalid({ field, code: 'not_number', facts: { value: text } })
   return seconds
-}
-
-/** By id or name, or `job_not_found`. */
-export async function mustFind(instance: Instance, key: string): Promise<Job> {
-  const job = await findJob(instance.db, key)
-  if (!job) throw new Problem('job_not_found', { id: key })
-  return job
 }
 
 function show(context: CliContext, instance: Instance, job: Job, options: JobOptions): void {
@@ -204,9 +188,4 @@ function row(job: Job, zone: string): readonly string[] {
     job.enabled ? 'yes' : 'no',
     wire.next_run_at ?? '–',
   ]
-}
-
-/** Bytes as people read them on the command line. */
-export function bytes(size: number | null): string {
-  return size === null ? '–' : formatBytes(size, 'en').replaceAll('\u00a0', ' ')
 }

@@ -1,5 +1,6 @@
 // Printing and exit codes. People read text, scripts `--json`; errors go to standard error for both.
 import type { Writable } from 'node:stream'
+import { formatBytes } from '../domain/bytes.ts'
 import { format } from '../domain/i18n.ts'
 import { isProblem, type Facts, type Problem, type ProblemCode } from '../domain/problem.ts'
 import type { RunStatus } from '../domain/run.ts'
@@ -114,4 +115,9 @@ export function errorLines(error: unknown): readonly string[] {
     // For a search engine and a bug report: the stable code and what it is about.
     ...(error.errors.length === 0 ? [`[${error.message}]`] : []),
   ]
+}
+
+/** Bytes as people read them on the command line. */
+export function bytes(size: number | null): string {
+  return size === null ? '–' : formatBytes(size, 'en').replaceAll('\u00a0', ' ')
 }

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { invalid } from '../domain/problem.ts'
 import { planRetention } from '../domain/retention.ts'
 import type { CliContext } from './context.ts'
-import { policyOf } from './job.ts'
+import { policyOf } from './inputs.ts'
 import { printJson, printTable } from './output.ts'
 
 const listSchema = z.array(

@@ -7,8 +7,8 @@ import { runToWire } from '../domain/wire.ts'
 import { readRunLog } from '../engine/run-log.ts'
 import { getRun, listRuns, listRunsOfJob } from '../store/runs.ts'
 import type { CliContext, Instance } from './context.ts'
-import { bytes, mustFind } from './job.ts'
-import { exitCodeOf, printJson, printTable } from './output.ts'
+import { mustFind, positive } from './inputs.ts'
+import { bytes, exitCodeOf, printJson, printTable } from './output.ts'
 import { cliActor, withInstance } from './with-instance.ts'
 
 const LOG_PIECE = 256 * 1024
@@ -135,14 +135,6 @@ async function mustGet(instance: Instance, id: string): Promise<Run> {
   const run = /^\d+$/.test(id) ? await getRun(instance.db, Number(id)) : null
   if (!run) throw new Problem('run_not_found', { id })
   return run
-}
-
-/** A whole number of at least 1, or `validation_failed` on that field. */
-export function positive(text: string, field: string): number {
-  const value = Number(text)
-  if (!Number.isInteger(value) || value < 1)
-    throw invalid({ field, code: 'not_number', facts: { value: text } })
-  return value
 }
 
 function row(run: Run, zone: string): readonly string[] {

@@ -64,8 +64,9 @@ describe('archive names', () => {
   })
 
   test('names that are taken for ever end in a problem, not in an endless search', () => {
-    const always = () => archiveName({ instance: 'jerry', subject: 'x', day: '20260508', taken: () => true })
-    expect(always).toThrow(expect.toSatisfy((e) => isProblem(e, 'archive_exists')))
+    expect(() =>
+      archiveName({ instance: 'jerry', subject: 'x', day: '20260508', taken: () => true }),
+    ).toThrow(expect.toSatisfy((e) => isProblem(e, 'archive_exists')))
   })
 
   test.each([

@@ -100,6 +100,9 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   },
 }
 
+const lines = (list: readonly unknown[]) =>
+  list.length === 0 ? '[]' : `[\n${list.map((one) => `    ${JSON.stringify(one)}`).join(',\n')}\n  ]`
+
 function told({ policy, now, zone, items }: Scenario): string {
   const parsed = parsePolicy(policy)
   if (parsed === null) throw new Error(`no policy: ${policy}`)
@@ -107,8 +110,6 @@ function told({ policy, now, zone, items }: Scenario): string {
   const archives = items
     .toSorted((a, b) => b.createdAt - a.createdAt)
     .map(({ createdAt, ...rest }) => ({ created_at: localIso(createdAt, zone), ...rest }))
-  const lines = (list: readonly unknown[]) =>
-    list.length === 0 ? '[]' : `[\n${list.map((one) => `    ${JSON.stringify(one)}`).join(',\n')}\n  ]`
   return [
     `{\n  "policy": "${policy}",\n  "now": "${now}",\n  "time_zone": "${zone}"`,
     `  "keep": ${lines(plan.keep)}`,

@@ -58,6 +58,15 @@ const situations = fc
       ...(sizeBytes === undefined ? {} : { sizeBytes }),
     })),
   }))
+/** The policy with more of everything and no budget. */
+const looser = (policy: RetentionPolicy, more: readonly number[]): RetentionPolicy => {
+  const [a = 0, b = 0, c = 0, d = 0] = more
+  if (policy.mode === 'count') return { mode: 'count', count: policy.count + a }
+  if (policy.mode === 'daily') return { mode: 'daily', days: policy.days + a }
+  const { daily, weekly, monthly, yearly } = policy
+  return { mode: 'gfs', daily: daily + a, weekly: weekly + b, monthly: monthly + c, yearly: yearly + d }
+}
+
 const kept = (plan: ReturnType<typeof planRetention>) => plan.keep.map(({ name }) => name)
 const runs = { numRuns: 1000 }
 
@@ -130,13 +139,6 @@ describe('retention, whatever the archives and the policy', () => {
   })
 
   test('keeps at least as much under a looser policy', () => {
-    const looser = (policy: RetentionPolicy, more: readonly number[]): RetentionPolicy => {
-      const [a = 0, b = 0, c = 0, d = 0] = more
-      if (policy.mode === 'count') return { mode: 'count', count: policy.count + a }
-      if (policy.mode === 'daily') return { mode: 'daily', days: policy.days + a }
-      const { daily, weekly, monthly, yearly } = policy
-      return { mode: 'gfs', daily: daily + a, weekly: weekly + b, monthly: monthly + c, yearly: yearly + d }
-    }
     fc.assert(
       fc.property(situations, fc.tuple(few, few, few, few), ({ items, policy, now, zone }, more) => {
         const strict = kept(planRetention(items, policy, now, zone))
@@ -173,6 +175,9 @@ describe('retention, whatever the archives and the policy', () => {
 
 // --- the model: written from product.md §6 with Intl and quadratic comparisons, sharing no code with retention.ts ---
 
+const newer = (a: RetentionItem, b: RetentionItem) =>
+  a.createdAt > b.createdAt || (a.createdAt === b.createdAt && a.name > b.name)
+
 /** Names that stay, sorted. */
 function model(
   items: readonly RetentionItem[],
@@ -180,8 +185,6 @@ function model(
   now: number,
   zone: string,
 ): string[] {
-  const newer = (a: RetentionItem, b: RetentionItem) =>
-    a.createdAt > b.createdAt || (a.createdAt === b.createdAt && a.name > b.name)
   const good = items.filter((one) => one.state !== 'corrupted')
   const past = good.filter((one) => one.createdAt <= now)
   const isNewest = (one: RetentionItem, among: readonly RetentionItem[]) =>

@@ -20,6 +20,8 @@ const told = (items: readonly RetentionItem[], policy: RetentionPolicy, at = now
 const nightly = (n: number) =>
   Array.from({ length: n }, (_, i) => item(`n${i}`, new Date(now - (i + 0.375) * 86_400_000).toISOString()))
 
+const sized = (n: number, sizeBytes: number) => nightly(n).map((one) => ({ ...one, sizeBytes }))
+
 describe('count', () => {
   test('keeps the newest', () => {
     expect(told(nightly(4), { mode: 'count', count: 2 })).toEqual({
@@ -221,8 +223,6 @@ describe('archives with a time after now', () => {
 })
 
 describe('a budget', () => {
-  const sized = (n: number, sizeBytes: number) => nightly(n).map((one) => ({ ...one, sizeBytes }))
-
   test('drops the oldest until the rest fits', () => {
     expect(told(sized(5, 10), { mode: 'count', count: 4, maxBytes: 25 })).toEqual({
       keep: ['n0: count:1 newest_good', 'n1: count:2'],

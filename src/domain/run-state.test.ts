@@ -46,18 +46,18 @@ describe('states of a run', () => {
   })
 })
 
-describe('the outcome of a run', () => {
-  const of = (
-    targets: readonly TargetResult['status'][],
-    warnings: readonly RunWarning['code'][] = [],
-    error = false,
-  ) =>
-    outcome({
-      targets: targets.map((status) => ({ status })),
-      warnings: warnings.map((code) => ({ code })),
-      error,
-    })
+const of = (
+  targets: readonly TargetResult['status'][],
+  warnings: readonly RunWarning['code'][] = [],
+  error = false,
+) =>
+  outcome({
+    targets: targets.map((status) => ({ status })),
+    warnings: warnings.map((code) => ({ code })),
+    error,
+  })
 
+describe('the outcome of a run', () => {
   test.each<[string, ReturnType<typeof of>, ReturnType<typeof outcome>]>([
     ['all targets well', of(['success', 'success']), 'success'],
     ['no targets, nothing wrong', of([]), 'success'],

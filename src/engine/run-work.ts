@@ -24,7 +24,7 @@ export interface RunWork {
   readonly signal: AbortSignal
   readonly events: RunEvents
   /** What the helper says meanwhile: log lines and progress. */
-  onFrame(frame: Progressing): void
+  readonly onFrame: (frame: Progressing) => void
 }
 
 export type Progressing = Exclude<HelperFrame, { t: 'result' } | { t: 'problem' }>

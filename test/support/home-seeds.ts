@@ -1,0 +1,110 @@
+// A server as an admin meets it one morning: good and bad jobs with their history, for looking at the pages.
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { RunStatus } from '../../src/domain/run.ts'
+import { runLogPath } from '../../src/engine/run-log.ts'
+import { seedArchives } from './archives.ts'
+import { failed, running, seedJob, seedRun } from './job-seeds.ts'
+import { testNow, type TestWeb } from './web.ts'
+
+const day = 86_400_000
+const gib = 2 ** 30
+
+export interface Morning {
+  /** Ids of jobs and runs worth opening. */
+  readonly job: number
+  readonly folder: number
+  readonly runningRun: number
+  readonly failedRun: number
+  readonly warnedRun: number
+}
+
+/** Fills the server. */
+export async function seedMorning(web: TestWeb): Promise<Morning> {
+  const { engine, db, config } = web.deps
+  web.machine.apps = ['nextcloud', 'nocodb', 'vaultwarden', 'wordpress', 'wordpress__2'].map((id) => ({
+    id,
+    name: id.startsWith('wordpress') ? 'WordPress' : id,
+    description: '',
+    version: '1',
+  }))
+  const retention = { mode: 'gfs', daily: 7, weekly: 4, monthly: 3, yearly: 0 } as const
+  const good = await seedJob(engine, { name: 'nocodb', config: { app_id: 'nocodb' }, retention })
+  const cloud = await seedJob(engine, { name: 'nextcloud', retention })
+  const warden = await seedJob(engine, { name: 'vaultwarden', config: { app_id: 'vaultwarden' } })
+  const system = await seedJob(engine, { name: 'system', type: 'ynh_system', config: { parts: [] } })
+  const source = { source_path: '/opt/photos-of-the-family/and/a-very-long-path', excludes: ['cache/', '*.tmp'] }
+  const hooks = { preBackup: 'systemctl stop photos', postBackup: 'systemctl start photos' }
+  const folder = await seedJob(engine, {
+    name: 'photos of the whole family, all years',
+    type: 'custom_dir',
+    config: source,
+    cronExpr: '30 4 * * 0',
+    hooks,
+  })
+  const off = await seedJob(engine, { name: 'old wiki', config: { app_id: 'nocodb' }, enabled: false })
+  await seedJob(engine, { name: 'new one', type: 'custom_dir', config: { source_path: '/opt/new', excludes: [] } })
+  // Made long ago, or all would be too young to be overdue.
+  await db.updateTable('jobs').set({ created_at: testNow - 90 * day }).where('name', '<>', 'new one').execute()
+
+  await history(web, good.id, 'nocodb', (i) => (i === 9 ? 'warning' : 'success'), 0.4 * gib)
+  await history(web, cloud.id, 'nextcloud', (i) => (i < 3 ? 'error' : i === 17 ? 'cancelled' : 'success'), 38 * gib)
+  await history(web, warden.id, 'vaultwarden', () => 'success', 0.02 * gib)
+  await history(web, folder.id, 'photos', (i) => (i === 0 ? 'warning' : 'success'), 120 * gib)
+  await history(web, off.id, 'oldwiki', (i) => (i === 4 ? 'interrupted' : 'success'), gib)
+  await history(web, system.id, 'system', () => 'success', 0.1 * gib)
+
+  const failedRun = await seedRun(db, cloud.id, { ...failed, finished_at: testNow - 6 * 3_600_000 })
+  const warnedRun = await seedRun(db, folder.id, {
+    status: 'warning',
+    warning_count: 1203,
+    targets_json: JSON.stringify([{ kind: 'path', id: '/opt/photos-of-the-family', status: 'warning' }]),
+    warnings_json: JSON.stringify([
+      { code: 'file_changed', path: '/opt/photos-of-the-family/2026/a name with spaces and no end at all.jpeg' },
+      { code: 'file_vanished', path: '/opt/photos-of-the-family/tmp/x' },
+      { code: 'sockets_skipped', facts: { count: 3 } },
+    ]),
+    exit_codes_json: JSON.stringify({ tar: 1 }),
+  })
+  const runningRun = await seedRun(db, system.id, running)
+  const lines = Array.from(
+    { length: 40 },
+    (_, i) => `10:0${i % 10}:12 ${i % 7 === 3 ? '!' : '|'} Collecting files of part ${i}: /etc/yunohost/${i}.conf\n`,
+  )
+  for (const id of [failedRun, warnedRun, runningRun]) {
+    const path = runLogPath(config.dataDir, id)
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(path, lines.join(''))
+  }
+  await db.updateTable('jobs').set({ retention_hold: 'verify_failed' }).where('id', '=', good.id).execute()
+  return { job: cloud.id, folder: folder.id, runningRun, failedRun, warnedRun }
+}
+
+/** Thirty-four days of runs, one a night; `statusOf` is asked with the days ago. Good ones leave an archive. */
+async function history(
+  web: TestWeb,
+  jobId: number,
+  subject: string,
+  statusOf: (daysAgo: number) => RunStatus,
+  bytes: number,
+): Promise<void> {
+  const { db } = web.deps
+  for (let ago = 33; ago >= 0; ago--) {
+    const at = testNow - ago * day - 7 * 3_600_000
+    const status = statusOf(ago)
+    const left = status === 'success' || status === 'warning'
+    const name = `jerry_${subject}_${new Date(at).toISOString().slice(0, 10).replaceAll('-', '')}`
+    const size = Math.round(bytes * (1 - ago * 0.008 + (ago % 5) * 0.01))
+    await seedRun(db, jobId, {
+      ...(status === 'error' ? failed : { archive_name: left ? name : null, size_bytes: left ? size : null }),
+      status,
+      queued_at: at,
+      started_at: at + 1000,
+      finished_at: at + 900_000 + ago * 7000,
+      warning_count: status === 'warning' ? 2 : 0,
+    })
+    if (left && ago < 12) {
+      await seedArchives(db, { name, app: subject, created_at: at, size_bytes: size, job_id: jobId })
+    }
+  }
+}
