@@ -208,6 +208,7 @@ export const en = {
   'jobs.field.yearly': 'Years',
   'jobs.field.days': 'Days',
   'jobs.field.count': 'Archives',
+  'jobs.field.in_keep': 'Keep – {field}',
   'jobs.field.max_bytes': 'At most together (optional)',
   'jobs.field.max_bytes_hint': 'Such as 50 GiB: beyond it, the oldest go first.',
   'jobs.keep.always': 'Never removed: the newest good archive, pinned ones, and those in use. Nothing is removed after a failed run.',

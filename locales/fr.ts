@@ -209,6 +209,7 @@ export const fr: Record<MessageKey, Message> = {
   'jobs.field.yearly': 'Années',
   'jobs.field.days': 'Jours',
   'jobs.field.count': 'Archives',
+  'jobs.field.in_keep': 'Conserver – {field}',
   'jobs.field.max_bytes': 'Au plus, au total (facultatif)',
   'jobs.field.max_bytes_hint': 'Par exemple 50 Gio : au-delà, les plus anciennes partent d’abord.',
   'jobs.keep.always': 'Jamais supprimées : la plus récente bonne archive, les archives épinglées et celles en cours d’utilisation. Rien n’est supprimé après une exécution échouée.',

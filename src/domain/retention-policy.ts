@@ -26,6 +26,10 @@ export const retentionPolicySchema = z
     }),
   ])
   .readonly()
+  .refine(
+    (policy) => policy.mode !== 'gfs' || policy.daily + policy.weekly + policy.monthly + policy.yearly > 0,
+    'a policy must keep something',
+  )
 
 /** A checked policy. `maxBytes` is an optional extra rule: older archives go once the kept ones exceed it. */
 export type RetentionPolicy = z.infer<typeof retentionPolicySchema>

@@ -178,6 +178,10 @@ describe('retention, whatever the archives and the policy', () => {
 const newer = (a: RetentionItem, b: RetentionItem) =>
   a.createdAt > b.createdAt || (a.createdAt === b.createdAt && a.name > b.name)
 
+function isNewest(one: RetentionItem, among: readonly RetentionItem[]): boolean {
+  return !among.some((other) => newer(other, one))
+}
+
 /** Names that stay, sorted. */
 function model(
   items: readonly RetentionItem[],
@@ -187,8 +191,6 @@ function model(
 ): string[] {
   const good = items.filter((one) => one.state !== 'corrupted')
   const past = good.filter((one) => one.createdAt <= now)
-  const isNewest = (one: RetentionItem, among: readonly RetentionItem[]) =>
-    !among.some((other) => newer(other, one))
   const day = (ms: number) => new Date(ms).toLocaleDateString('sv-SE', { timeZone: zone })
   const newestOf = (key: (one: RetentionItem) => string, most: number) => (one: RetentionItem) => {
     const newerKeys = new Set(past.filter((other) => newer(other, one)).map(key))

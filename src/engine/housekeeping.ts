@@ -1,7 +1,7 @@
 // What happens by itself once an hour: the directory is looked at again, archives are proven in rotation, old history goes.
 import { dueForVerify } from '../domain/verify-rotation.ts'
 import { deleteActivityBefore } from '../store/activity.ts'
-import { verifyCandidates } from '../store/archives.ts'
+import { forgetMissing, verifyCandidates } from '../store/archives.ts'
 import { deleteRunsBefore } from '../store/runs.ts'
 import { getSettings } from '../store/settings.ts'
 import { rescan } from './catalogue.ts'
@@ -13,6 +13,8 @@ const PERIOD_MS = 3_600_000
 const DAY_MS = 86_400_000
 /** Runs of a job that are kept whatever their age. */
 const KEEP_PER_JOB = 30
+/** A disk that was away for so long is not coming back; an archive that does is simply found again. */
+const FORGET_AFTER_MS = 90 * DAY_MS
 
 export interface Housekeeping {
   close(): Promise<void>
@@ -24,6 +26,7 @@ export async function keepHouse(deps: EngineDeps, signal: AbortSignal): Promise<
   const settings = await getSettings(deps.db)
   const now = deps.clock.now()
   await deleteActivityBefore(deps.db, now - settings.historyDays * DAY_MS)
+  await forgetMissing(deps.db, now - FORGET_AFTER_MS)
   const removed = await deleteRunsBefore(deps.db, now - settings.historyDays * DAY_MS, KEEP_PER_JOB)
   await removeRunLogs(deps.dataDir, removed)
   if (settings.verifyEveryDays === 0) return

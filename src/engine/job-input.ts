@@ -43,7 +43,6 @@ export function checkJobInput(
 
   const retention = retentionPolicySchema.safeParse(input.retention)
   if (!retention.success) errors.push({ field: 'retention', code: 'policy_invalid' })
-  else if (keepsNothing(retention.data)) errors.push({ field: 'retention', code: 'policy_invalid' })
 
   const hooks = checkHooks(input.hooks ?? {}, errors)
   const timeoutS = input.timeoutS ?? null
@@ -130,10 +129,6 @@ function nameErrors(name: string): FieldError[] {
   if (/\p{Cc}/u.test(name)) return [{ field: 'name', code: 'control_characters' }]
   if (/[/\\]/.test(name)) return [{ field: 'name', code: 'has_slash' }]
   return []
-}
-
-function keepsNothing(policy: RetentionPolicy): boolean {
-  return policy.mode === 'gfs' && policy.daily + policy.weekly + policy.monthly + policy.yearly === 0
 }
 
 function checkHooks(given: Partial<JobHooks>, errors: FieldError[]): JobHooks {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { engineBench } from '../../test/support/engine.ts'
-import { getArchive, markDeleting } from '../store/archives.ts'
+import { deletingArchives, getArchive, markDeleting } from '../store/archives.ts'
 import { acquireHold, heldNames } from '../store/holds.ts'
 import { claimRun, getRun, insertRun, openRuns, setRunArchive } from '../store/runs.ts'
 import { recover } from './recover.ts'
@@ -53,6 +53,22 @@ describe('a start after a crash', () => {
     await recover(bench.deps)
     expect(await getArchive(bench.deps.db, 'half gone')).toBeNull()
     expect(await heldNames(bench.deps.db, bench.deps.clock.now())).toEqual(new Set())
+  })
+
+  test('does not keep the server from starting when the helper cannot be reached', async () => {
+    const bench = await engineBench()
+    const job = await bench.addJob()
+    const { db, clock } = bench.deps
+    const now = clock.now()
+    const run = await insertRun(db, {
+      ...{ jobId: job.id, trigger: 'manual', actor: 'test', operation: randomUUID() },
+      ...{ queuedAt: now, notBefore: now },
+    })
+    await claimRun(db, run?.id ?? 0, now)
+    await bench.addArchive('half gone')
+    await markDeleting(db, 'half gone')
+    expect((await recover(bench.deps)).map((one) => one.status)).toEqual(['interrupted'])
+    expect(await deletingArchives(db)).toEqual(['half gone'])
   })
 
   test('with nothing to do asks the helper nothing', async () => {

@@ -12,10 +12,7 @@ export async function recover(deps: EngineDeps): Promise<readonly Run[]> {
   const now = deps.clock.now()
   const left = (await openRuns(deps.db)).filter((run) => run.status === 'running')
   if (left.length > 0) {
-    const result = await deps.helper.call('recover', {
-      operations: left.map((run) => ({ operation: run.operation, archiveName: run.archiveName })),
-    })
-    deps.log.warn({ runs: left.map((run) => run.id), ...result }, 'recovered after an unclean end')
+    await clearUp(deps, left)
   }
   const interrupted: Run[] = []
   for (const run of left) {
@@ -29,8 +26,7 @@ export async function recover(deps: EngineDeps): Promise<readonly Run[]> {
     if (finished) interrupted.push(finished)
   }
   for (const name of await deletingArchives(deps.db)) {
-    await deps.helper.call('archive.delete', { name })
-    await removeArchives(deps.db, [name])
+    if (!(await finishDeletion(deps, name))) continue
     await addActivity(deps.db, {
       at: now,
       actor: 'recovery',
@@ -42,4 +38,29 @@ export async function recover(deps: EngineDeps): Promise<readonly Run[]> {
   }
   await clearExpiredHolds(deps.db, Number.MAX_SAFE_INTEGER)
   return interrupted
+}
+
+/** A helper that cannot be reached must not keep the dashboard away: it says there what is wrong. */
+async function clearUp(deps: EngineDeps, left: readonly Run[]): Promise<void> {
+  const runs = left.map((run) => run.id)
+  try {
+    const result = await deps.helper.call('recover', {
+      operations: left.map((run) => ({ operation: run.operation, archiveName: run.archiveName })),
+    })
+    deps.log.warn({ runs, ...result }, 'recovered after an unclean end')
+  } catch (error) {
+    deps.log.error({ runs, error }, 'processes or partial files of interrupted runs may be left')
+  }
+}
+
+/** False when the files could not be deleted now; the next start tries again. */
+async function finishDeletion(deps: EngineDeps, name: string): Promise<boolean> {
+  try {
+    await deps.helper.call('archive.delete', { name })
+    await removeArchives(deps.db, [name])
+    return true
+  } catch (error) {
+    deps.log.error({ archive: name, error }, 'a deletion that was interrupted could not be finished')
+    return false
+  }
 }

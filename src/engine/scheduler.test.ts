@@ -50,6 +50,16 @@ describe('a tick', () => {
     expect(new Set(delays).size).toBeGreaterThan(10)
   })
 
+  test('gives a job without a next time one, and corrects one from a clock that was years ahead', async () => {
+    const bench = await engineBench()
+    const none = await bench.addJob({ name: 'none', nextRunAt: null })
+    const ahead = await bench.addJob({ name: 'ahead', nextRunAt: at('2036-05-09T01:00:00Z') })
+    expect((await tick(bench.deps)).queued).toBe(0)
+    for (const { id } of [none, ahead]) {
+      expect((await getJob(bench.deps.db, id))?.nextRunAt).toBe(at('2026-05-09T01:00:00Z'))
+    }
+  })
+
   test('leaves disabled jobs alone', async () => {
     const bench = await engineBench()
     await bench.addJob({ enabled: false, nextRunAt: at('2026-05-08T09:00:00Z') })

@@ -57,6 +57,11 @@ export async function tick(
       await setNextRun(trx, due.jobId, next.get(due.jobId) ?? null)
     })
   }
+  // Jobs that did not tick, but whose stored time is none or not theirs: a clock that was years ahead, say.
+  const ticked = new Set(plan.ticks.map((one) => one.jobId))
+  for (const { jobId, nextRunAt } of plan.next) {
+    if (!ticked.has(jobId)) await setNextRun(deps.db, jobId, nextRunAt)
+  }
   const times = jobs
     .filter((job) => job.enabled)
     .map((job) => (next.has(job.id) ? next.get(job.id) : job.nextRunAt))

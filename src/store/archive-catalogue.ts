@@ -97,6 +97,11 @@ export async function markMissing(
   })
 }
 
+/** Removes the rows of archives that have been missing since before `at` (epoch ms). */
+export async function forgetMissing(q: Q, at: number): Promise<void> {
+  await q.deleteFrom('archives').where('missing_at', '<', at).execute()
+}
+
 async function setMissing(q: Q, names: readonly string[], at: number | null): Promise<void> {
   if (names.length === 0) return
   await sql`UPDATE archives SET missing_at = ${at}

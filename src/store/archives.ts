@@ -7,7 +7,13 @@ import type { ArchivesTable, Q } from './schema.ts'
 
 export type { ArchiveEntry } from './archive-row.ts'
 export { facets, listArchives, type ArchiveFilter } from './archive-list.ts'
-export { catalogueRows, fingerprints, markMissing, upsertArchives } from './archive-catalogue.ts'
+export {
+  catalogueRows,
+  fingerprints,
+  forgetMissing,
+  markMissing,
+  upsertArchives,
+} from './archive-catalogue.ts'
 
 /** Null also when its file is gone or being deleted. Throws `database_damaged` when the row's JSON cannot be read. */
 export async function getArchive(q: Q, name: string): Promise<Archive | null> {

@@ -21,7 +21,9 @@ test('a fact that is missing leaves dots, never a blank', () => {
 })
 
 test('what a program said is kept as it said it', () => {
-  expect(problemText(words('fr'), 'yunohost_failed', { detail: 'E: <b>no</b> {x}' }).detail).toBe('E: <b>no</b> {x}')
+  expect(problemText(words('fr'), 'yunohost_failed', { detail: 'E: <b>no</b> {x}' }).detail).toBe(
+    'E: <b>no</b> {x}',
+  )
   expect(problemText(words('fr'), 'yunohost_failed', {}).detail).toBe('')
 })
 

@@ -1,5 +1,5 @@
 // public/live.js in a real browser: fragments, logs, previews, and what happens when the connection is lost.
-import { html, raw } from 'hono/html'
+import { html } from 'hono/html'
 import { expect, test } from 'vitest'
 import { cursorOf, live, type LiveStream } from '../../src/web/live.ts'
 import { testWeb } from '../support/web.ts'
@@ -10,10 +10,12 @@ const browser = useBrowser()
 /** A page with this body and the script; its stream is told by `tell`, one call for each connection. */
 async function livePage(body: string, tell: (stream: LiveStream, cursor: number) => Promise<void>) {
   const { app } = await testWeb()
-  app.get('/page', (c) => c.html(html`<!doctype html><script src="/static/live.js" defer></script>${raw(body)}`))
+  const head =
+    '<!doctype html><link rel="icon" href="/static/icon.svg"><script src="/static/live.js" defer></script>'
+  app.get('/page', (c) => c.html(head + body.replace('TOKEN', c.get('csrf'))))
   app.get('/events', (c) => live(c, (stream) => tell(stream, cursorOf(c))))
-  app.post('/preview', async (c) => {
-    const form = new URLSearchParams(await c.req.text())
+  app.post('/preview', (c) => {
+    const form = c.get('form')
     return form.get('name') === 'bad' ? c.text('no', 422) : c.html(html`<b>next: ${form.get('name')}</b>`)
   })
   const { url } = await served(app)
@@ -39,10 +41,13 @@ test('the focus and opened details stay through a replacement', async () => {
     `<form action="/x"><button name="run" value="1">one ${word}</button><button name="run" value="2">two ${word}</button></form>
      <details><summary>more</summary>text ${word}</details>`
   const go = Promise.withResolvers<void>()
-  const { page } = await livePage(`<div id="a" data-live="/events">${inside('old')}</div>`, async (stream) => {
-    await go.promise
-    await stream.fragment('a', inside('new'))
-  })
+  const { page } = await livePage(
+    `<div id="a" data-live="/events">${inside('old')}</div>`,
+    async (stream) => {
+      await go.promise
+      await stream.fragment('a', inside('new'))
+    },
+  )
   await page.getByText('more').click()
   await page.getByRole('button', { name: 'two old' }).focus()
   go.resolve()
@@ -88,7 +93,9 @@ test('a log follows its end unless that is switched off', async () => {
   expect(await page.evaluate('document.getElementById("log").scrollTop')).toBe(40)
   await page.locator('[data-log-follow]').check()
   const left = 'document.getElementById("log")'
-  expect(await page.evaluate(`${left}.scrollHeight - ${left}.scrollTop - ${left}.clientHeight`)).toBeLessThan(2)
+  expect(await page.evaluate(`${left}.scrollHeight - ${left}.scrollTop - ${left}.clientHeight`)).toBeLessThan(
+    2,
+  )
 })
 
 test('a stream that has ended is not opened again', async () => {
@@ -98,13 +105,14 @@ test('a stream that has ended is not opened again', async () => {
     await stream.fragment('a', 'done')
   })
   await page.getByText('done').waitFor()
-  const state = 'performance.getEntriesByType("resource").filter((one) => one.name.includes("/events")).length'
+  const state =
+    'performance.getEntriesByType("resource").filter((one) => one.name.includes("/events")).length'
   await page.waitForFunction(`${state} === 1`)
   expect(opened).toBe(1)
 })
 
 test('a form shows its preview while it is written, and keeps the last good one', async () => {
-  const body = `<form data-preview="/preview" data-preview-target="shown"><label>Name <input name="name"></label></form>
+  const body = `<form data-preview="/preview" data-preview-target="shown"><input type="hidden" name="_csrf" value="TOKEN"><label>Name <input name="name"></label></form>
     <div id="shown">nothing yet</div>`
   const { page } = await livePage(body, async () => {})
   await page.getByLabel('Name').fill('nightly')
@@ -117,7 +125,8 @@ test('a form shows its preview while it is written, and keeps the last good one'
 })
 
 test('a copy button appears with the script and copies', async () => {
-  const body = '<code id="sum">abc</code><button data-copy="sum" data-copied="Copied" data-needs-script hidden>Copy</button>'
+  const body =
+    '<code id="sum">abc</code><button data-copy="sum" data-copied="Copied" data-needs-script hidden>Copy</button>'
   const { page } = await livePage(body, async () => {})
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
   await page.getByRole('button', { name: 'Copy' }).click()

@@ -1,4 +1,5 @@
 // A long history written straight into a database file that no process has open: jobs, their runs, their archives.
+import { randomUUID } from 'node:crypto'
 import BetterSqlite3 from 'better-sqlite3'
 
 const HOUR = 3_600_000
@@ -34,7 +35,7 @@ export function seedHistory(
       const status = statusOf(n, turn, turn === sizes.runsEach - 1)
       const at = historyStart + turn * HOUR + n
       const end = status === 'running' || status === 'queued' ? null : at + 1000
-      run.run(n, status, `${turn}-${n}`, at, at, end, `a${turn}-${n}`, 1000, log)
+      run.run(n, status, randomUUID(), at, at, end, `a${turn}-${n}`, 1000, log)
     }
   }
   for (let n = 0; n < sizes.archives; n += 1) {

@@ -1,8 +1,10 @@
 // A server as an admin meets it one morning: good and bad jobs with their history, for looking at the pages.
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import type { Kysely } from 'kysely'
 import type { RunStatus } from '../../src/domain/run.ts'
 import { runLogPath } from '../../src/engine/run-log.ts'
+import type { Schema } from '../../src/store/schema.ts'
 import { seedArchives } from './archives.ts'
 import { failed, running, seedJob, seedRun } from './job-seeds.ts'
 import { testNow, type TestWeb } from './web.ts'
@@ -33,7 +35,10 @@ export async function seedMorning(web: TestWeb): Promise<Morning> {
   const cloud = await seedJob(engine, { name: 'nextcloud', retention })
   const warden = await seedJob(engine, { name: 'vaultwarden', config: { app_id: 'vaultwarden' } })
   const system = await seedJob(engine, { name: 'system', type: 'ynh_system', config: { parts: [] } })
-  const source = { source_path: '/opt/photos-of-the-family/and/a-very-long-path', excludes: ['cache/', '*.tmp'] }
+  const source = {
+    source_path: '/opt/photos-of-the-family/and/a-very-long-path',
+    excludes: ['cache/', '*.tmp'],
+  }
   const hooks = { preBackup: 'systemctl stop photos', postBackup: 'systemctl start photos' }
   const folder = await seedJob(engine, {
     name: 'photos of the whole family, all years',
@@ -43,16 +48,33 @@ export async function seedMorning(web: TestWeb): Promise<Morning> {
     hooks,
   })
   const off = await seedJob(engine, { name: 'old wiki', config: { app_id: 'nocodb' }, enabled: false })
-  await seedJob(engine, { name: 'new one', type: 'custom_dir', config: { source_path: '/opt/new', excludes: [] } })
+  await seedJob(engine, {
+    name: 'new one',
+    type: 'custom_dir',
+    config: { source_path: '/opt/new', excludes: [] },
+  })
   // Made long ago, or all would be too young to be overdue.
-  await db.updateTable('jobs').set({ created_at: testNow - 90 * day }).where('name', '<>', 'new one').execute()
+  await db
+    .updateTable('jobs')
+    .set({ created_at: testNow - 90 * day })
+    .where('name', '<>', 'new one')
+    .execute()
 
-  await history(web, good.id, 'nocodb', (i) => (i === 9 ? 'warning' : 'success'), 0.4 * gib)
-  await history(web, cloud.id, 'nextcloud', (i) => (i < 3 ? 'error' : i === 17 ? 'cancelled' : 'success'), 38 * gib)
-  await history(web, warden.id, 'vaultwarden', () => 'success', 0.02 * gib)
-  await history(web, folder.id, 'photos', (i) => (i === 0 ? 'warning' : 'success'), 120 * gib)
-  await history(web, off.id, 'oldwiki', (i) => (i === 4 ? 'interrupted' : 'success'), gib)
-  await history(web, system.id, 'system', () => 'success', 0.1 * gib)
+  // In one transaction: hundreds of them would each wait for the disk.
+  await db.transaction().execute(async (db) => {
+    const fill = (...of: History) => history(db, ...of)
+    await fill(good.id, 'nocodb', (i) => (i === 9 ? 'warning' : 'success'), 0.4 * gib)
+    await fill(
+      cloud.id,
+      'nextcloud',
+      (i) => (i < 3 ? 'error' : i === 17 ? 'cancelled' : 'success'),
+      38 * gib,
+    )
+    await fill(warden.id, 'vaultwarden', () => 'success', 0.02 * gib)
+    await fill(folder.id, 'photos', (i) => (i === 0 ? 'warning' : 'success'), 120 * gib)
+    await fill(off.id, 'oldwiki', (i) => (i === 4 ? 'interrupted' : 'success'), gib)
+    await fill(system.id, 'system', () => 'success', 0.1 * gib)
+  })
 
   const failedRun = await seedRun(db, cloud.id, { ...failed, finished_at: testNow - 6 * 3_600_000 })
   const warnedRun = await seedRun(db, folder.id, {
@@ -60,7 +82,10 @@ export async function seedMorning(web: TestWeb): Promise<Morning> {
     warning_count: 1203,
     targets_json: JSON.stringify([{ kind: 'path', id: '/opt/photos-of-the-family', status: 'warning' }]),
     warnings_json: JSON.stringify([
-      { code: 'file_changed', path: '/opt/photos-of-the-family/2026/a name with spaces and no end at all.jpeg' },
+      {
+        code: 'file_changed',
+        path: '/opt/photos-of-the-family/2026/a name with spaces and no end at all.jpeg',
+      },
       { code: 'file_vanished', path: '/opt/photos-of-the-family/tmp/x' },
       { code: 'sockets_skipped', facts: { count: 3 } },
     ]),
@@ -69,7 +94,8 @@ export async function seedMorning(web: TestWeb): Promise<Morning> {
   const runningRun = await seedRun(db, system.id, running)
   const lines = Array.from(
     { length: 40 },
-    (_, i) => `10:0${i % 10}:12 ${i % 7 === 3 ? '!' : '|'} Collecting files of part ${i}: /etc/yunohost/${i}.conf\n`,
+    (_, i) =>
+      `10:0${i % 10}:12 ${i % 7 === 3 ? '!' : '|'} Collecting files of part ${i}: /etc/yunohost/${i}.conf\n`,
   )
   for (const id of [failedRun, warnedRun, runningRun]) {
     const path = runLogPath(config.dataDir, id)
@@ -80,15 +106,16 @@ export async function seedMorning(web: TestWeb): Promise<Morning> {
   return { job: cloud.id, folder: folder.id, runningRun, failedRun, warnedRun }
 }
 
+type History = Parameters<typeof history> extends [unknown, ...infer Rest] ? Rest : never
+
 /** Thirty-four days of runs, one a night; `statusOf` is asked with the days ago. Good ones leave an archive. */
 async function history(
-  web: TestWeb,
+  db: Kysely<Schema>,
   jobId: number,
   subject: string,
   statusOf: (daysAgo: number) => RunStatus,
   bytes: number,
 ): Promise<void> {
-  const { db } = web.deps
   for (let ago = 33; ago >= 0; ago--) {
     const at = testNow - ago * day - 7 * 3_600_000
     const status = statusOf(ago)

@@ -3,7 +3,7 @@
 export interface TarMessage {
   /**
    * `vanished`, `unreadable`, `socket`: the file is not in the archive. `changed`, `shrank`, `damaged`: it is, but not
-   * as it should be. `metadata`: it is, without some attribute. `full`: the archive's disk. `other`: unknown.
+   * as it should be, or without its attributes. `full`: the archive's disk. `other`: unknown.
    */
   readonly kind:
     | 'vanished'
@@ -12,7 +12,6 @@ export interface TarMessage {
     | 'changed'
     | 'shrank'
     | 'damaged'
-    | 'metadata'
     | 'full'
     | 'summary'
     | 'other'
@@ -44,7 +43,7 @@ function kindOf(text: string): TarMessage['kind'] {
   if (/^Cannot (?:stat|open|readlink|read|savedir)\b/.test(text))
     return text.endsWith(gone) ? 'vanished' : 'unreadable'
   if (/^socket ignored|^door ignored|^Unknown file type; file ignored/.test(text)) return 'socket'
-  if (/^Cannot (?:l?listxattr|l?getxattr|f?getxattr|acl_|get)/.test(text)) return 'metadata'
+  if (/^Cannot \S*(?:xattr|acl_)/.test(text)) return 'damaged'
   return 'other'
 }
 

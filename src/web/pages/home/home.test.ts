@@ -30,7 +30,13 @@ describe('the first visit', () => {
 
   test('one click creates a job for each, and starts them when asked', async () => {
     const web = await testWeb()
-    const fields = { apps: ['nextcloud', 'nocodb'], system: '1', time: '22:15', keep: 'fortnight', start_now: '1' }
+    const fields = {
+      apps: ['nextcloud', 'nocodb'],
+      system: '1',
+      time: '22:15',
+      keep: 'fortnight',
+      start_now: '1',
+    }
     const response = await web.post('/jobs/protect', fields)
     expect(response.status).toBe(303)
     expect(response.headers.get('location')).toBe('/')
@@ -97,10 +103,14 @@ describe('protecting', () => {
 
   test('what could not be created is said with its reason', async () => {
     const web = await testWeb()
-    web.machine.checkErrors = [{ field: 'config.app_id', code: 'app_not_installed', facts: { app: 'nocodb' } }]
+    web.machine.checkErrors = [
+      { field: 'config.app_id', code: 'app_not_installed', facts: { app: 'nocodb' } },
+    ]
     const response = await web.post('/jobs/protect', { apps: ['nextcloud', 'nocodb'] })
     const cookie = response.headers.get('set-cookie')?.split(';')[0] ?? ''
-    expect(visibleText(await (await web.get('/', { cookie })).text())).toMatch(/0 created, 2 not\. The first: “\w+”/)
+    expect(visibleText(await (await web.get('/', { cookie })).text())).toMatch(
+      /0 created, 2 not\. The first: “\w+”/,
+    )
   })
 })
 
@@ -136,13 +146,23 @@ describe('what needs somebody', () => {
   test('a tick that passed without a run, a suspended removal, a full disk', async () => {
     const web = await testWeb()
     const late = await seedJob(web.deps.engine, { name: 'late' })
-    await web.deps.db.updateTable('jobs').set({ next_run_at: testNow - day }).where('id', '=', late.id).execute()
+    await web.deps.db
+      .updateTable('jobs')
+      .set({ next_run_at: testNow - day })
+      .where('id', '=', late.id)
+      .execute()
     const held = await seedJob(web.deps.engine, { name: 'held' })
-    await web.deps.db.updateTable('jobs').set({ retention_hold: 'verify_failed' }).where('id', '=', held.id).execute()
+    await web.deps.db
+      .updateTable('jobs')
+      .set({ retention_hold: 'verify_failed' })
+      .where('id', '=', held.id)
+      .execute()
     web.machine.disk = { totalBytes: 100 * 2 ** 30, freeBytes: 2 ** 20 }
     const text = visibleText(await page(web))
     expect(text).toContain('“late” has never had a good backup.')
-    expect(text).toContain('Old archives of “held” are no longer removed: an archive turned out to be damaged')
+    expect(text).toContain(
+      'Old archives of “held” are no longer removed: an archive turned out to be damaged',
+    )
     expect(text).toContain('The archives’ disk is full')
   })
 
@@ -183,7 +203,10 @@ describe('the table', () => {
   test('a job whose last good backup is too old is overdue', async () => {
     const web = await testWeb()
     const job = await seedJob(web.deps.engine)
-    await web.deps.db.updateTable('jobs').set({ created_at: testNow - 9 * day }).execute()
+    await web.deps.db
+      .updateTable('jobs')
+      .set({ created_at: testNow - 9 * day })
+      .execute()
     await seedRun(web.deps.db, job.id, { finished_at: testNow - 5 * day })
     expect(visibleText(await page(web))).toContain('overdue')
   })

@@ -5,7 +5,10 @@ import { historyBars } from './bars.ts'
 const t = translator('en')
 
 test('thirty good runs are one path command', () => {
-  const bars = historyBars(Array.from({ length: 30 }, () => 'success' as const), t)
+  const bars = historyBars(
+    Array.from({ length: 30 }, () => 'success' as const),
+    t,
+  )
   expect(bars.ok).toBe('M0 8h178')
   expect(bars.none).toBe('')
   expect(bars.label).toBe('Last 30 runs: 30 ok')
@@ -14,7 +17,7 @@ test('thirty good runs are one path command', () => {
 test('a failure is a cross between the bars, and the words say the same', () => {
   const bars = historyBars(['success', 'success', 'error', 'success'], t)
   expect(bars.ok).toBe('M156 8h10M174 8h4')
-  expect(bars.failed).toBe('M168 4l4 8m-4 0l4-8')
+  expect(bars.failed).toBe('M168 2l4 12m-4 0l4-12')
   expect(bars.none).toBe('M0 14h154')
   expect(bars.label).toBe('Last 4 runs: 3 ok, 1 failed')
 })
@@ -26,7 +29,10 @@ test('an interrupted run counts as failed, a cancelled or running one as not fin
 })
 
 test('only the newest thirty are drawn', () => {
-  const statuses = [...Array.from({ length: 10 }, () => 'error' as const), ...Array.from({ length: 30 }, () => 'success' as const)]
+  const statuses = [
+    ...Array.from({ length: 10 }, () => 'error' as const),
+    ...Array.from({ length: 30 }, () => 'success' as const),
+  ]
   expect(historyBars(statuses, t).failed).toBe('')
 })
 

@@ -49,8 +49,8 @@ export function historyBars(statuses: readonly RunStatus[], t: T): HistoryBars {
   return {
     ok: spans(bars, 'ok', empty, 8),
     warning: marks(bars, 'warning', empty, (x) => `M${x + 2} 1v9m0 2v3`),
-    failed: marks(bars, 'failed', empty, (x) => `M${x} 4l4 8m-4 0l4-8`),
-    other: spans(bars, 'other', empty, 13),
+    failed: marks(bars, 'failed', empty, (x) => `M${x} 2l4 12m-4 0l4-12`),
+    other: spans(bars, 'other', empty, 12),
     none: empty === 0 ? '' : `M0 14h${empty * pitch - 2}`,
     label: inWords(bars, t),
   }

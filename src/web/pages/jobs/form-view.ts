@@ -109,7 +109,7 @@ export function jobFormView(facts: FormFacts, t: T, f: Formats): JobFormView {
     value: (name) => textOf(values, name),
     has,
     error: (name) => errors.get(name)?.join(' ') ?? '',
-    summary: [...errors].map(([field, texts]) => ({
+    summary: inPageOrder([...errors]).map(([field, texts]) => ({
       href: `#${field}`,
       text: `${fieldLabel(field, t)}: ${texts.join(' ')}`,
     })),
@@ -147,6 +147,23 @@ function errorTexts(errors: readonly FieldError[], t: T, f: Formats): Map<string
   return texts
 }
 
+const pageOrder = [
+  /^type$/,
+  /^config\./,
+  /^name$/,
+  /^(time-|minute|weekday|day|cron)/,
+  /^retention/,
+  /^hooks\./,
+]
+
+function inPageOrder<E>(errors: readonly (readonly [string, E])[]): readonly (readonly [string, E])[] {
+  const place = ([field]: readonly [string, E]) => {
+    const at = pageOrder.findIndex((pattern) => pattern.test(field))
+    return at < 0 ? pageOrder.length : at
+  }
+  return errors.toSorted((a, b) => place(a) - place(b))
+}
+
 const fieldLabels: Readonly<Record<string, MessageKey>> = {
   name: 'jobs.field.name',
   type: 'jobs.field.type',
@@ -158,7 +175,11 @@ const fieldLabels: Readonly<Record<string, MessageKey>> = {
   day: 'jobs.field.day',
   weekday: 'jobs.field.weekday',
   retention: 'jobs.section.keep',
+  'retention.max_bytes': 'jobs.field.max_bytes',
   timeout_min: 'jobs.field.timeout',
+  'hooks.pre_backup': 'jobs.field.pre_hook',
+  'hooks.post_backup': 'jobs.field.post_hook',
+  'hooks.timeout_s': 'jobs.field.hook_timeout',
   'config.app_id': 'jobs.field.app',
   'config.parts': 'jobs.field.parts',
   'config.source_path': 'jobs.field.path',
@@ -168,10 +189,12 @@ const fieldLabels: Readonly<Record<string, MessageKey>> = {
 function fieldLabel(field: string, t: T): string {
   const key = fieldLabels[field]
   if (key !== undefined) return t(key)
-  if (field.startsWith('retention.')) return t('jobs.section.keep')
-  if (field.startsWith('hooks.')) return t('jobs.section.hooks')
+  const number = modeNumbers.find((one) => `retention.${one}` === field)
+  if (number !== undefined) return t('jobs.field.in_keep', { field: t(`jobs.field.${number}`) })
   return field
 }
+
+const modeNumbers = ['daily', 'weekly', 'monthly', 'yearly', 'days', 'count'] as const
 
 function missingText(offers: Offers, type: string, t: T): string {
   const tool = offers.missing[type]

@@ -17,7 +17,11 @@ const stored: Job = {
   uid: 'u',
   name: 'photos',
   type: 'custom_dir',
-  config: { source_path: '/opt/photos', excludes: ['cache/', '*.tmp'], restore: { permissions: { mode: '0750' } } },
+  config: {
+    source_path: '/opt/photos',
+    excludes: ['cache/', '*.tmp'],
+    restore: { permissions: { mode: '0750' } },
+  },
   cronExpr: '30 4 * * 1',
   retention: { mode: 'gfs', daily: 7, weekly: 4, monthly: 3, yearly: 0, maxBytes: 50 * 2 ** 30 },
   enabled: true,
@@ -77,7 +81,9 @@ describe('settings of the source', () => {
   })
 
   test('a list with nothing ticked is an empty list, a blank text is left out', () => {
-    const { input } = jobInputOf(typed({ ...nightly, ...keep, 'config.parts[]': '', 'config.source_path': '' }))
+    const { input } = jobInputOf(
+      typed({ ...nightly, ...keep, 'config.parts[]': '', 'config.source_path': '' }),
+    )
     expect(input.config).toEqual({ parts: [] })
   })
 
@@ -87,7 +93,9 @@ describe('settings of the source', () => {
   })
 
   test('no field name reaches an object’s prototype', () => {
-    jobInputOf(typed({ ...nightly, ...keep, 'config.__proto__.polluted': 'yes', 'config.constructor.x': '1' }))
+    jobInputOf(
+      typed({ ...nightly, ...keep, 'config.__proto__.polluted': 'yes', 'config.constructor.x': '1' }),
+    )
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
   })
 })

@@ -1,5 +1,4 @@
 // A job's page: how it is set, what it keeps and why, its runs, its archives, and ticks that were skipped. Pure.
-import type { Archive } from '../../../domain/archive.ts'
 import type { Job } from '../../../domain/job.ts'
 import type { Run } from '../../../domain/run.ts'
 import type { RetentionPreview } from '../../../engine/engine.ts'
@@ -22,7 +21,7 @@ export interface JobPageFacts {
   readonly pageSize: number
   /** True when the runs are not the newest ones. */
   readonly later: boolean
-  /** The newest runs, for the bars; newest first. */
+  /** The newest runs, for the bars and the chart; newest first. */
   readonly newest: readonly Run[]
   readonly openRun: Run | null
   readonly preview: RetentionPreview
@@ -59,8 +58,14 @@ export interface JobPageView {
   readonly skipped: readonly { readonly at: Moment; readonly reason: string }[]
 }
 
-/** The page. `language` is only for the days on the chart. */
-export function jobPageView(facts: JobPageFacts, language: string, t: T, f: Formats): JobPageView {
+/** The page. `now` is epoch milliseconds. */
+export function jobPageView(
+  facts: JobPageFacts,
+  now: number,
+  language: string,
+  t: T,
+  f: Formats,
+): JobPageView {
   const { job, runs, pageSize, preview } = facts
   const shownRuns = runs.slice(0, pageSize)
   const oldest = shownRuns.at(-1)
@@ -70,7 +75,7 @@ export function jobPageView(facts: JobPageFacts, language: string, t: T, f: Form
     name: job.name,
     enabled: job.enabled,
     what: [typeName(job.type, t), thingOf(job.config)].filter(Boolean).join(' · '),
-    facts: factsOf(job, language, t, f),
+    facts: factsOf(job, now, language, t, f),
     openRunId: facts.openRun?.id ?? null,
     hold: job.retentionHold === null ? '' : holdInWords(job.retentionHold, t),
     bars: historyBars(
@@ -80,7 +85,7 @@ export function jobPageView(facts: JobPageFacts, language: string, t: T, f: Form
         .toReversed(),
       t,
     ),
-    chart: chartOf(preview.archives, language, t, f),
+    chart: chartOf(facts.newest, language, t, f),
     runs: shownRuns.map((run) => shownRun(run, t, f)),
     older: runs.length > pageSize && oldest ? `/jobs/${job.id}?before=${oldest.id}#runs` : '',
     later: facts.later,
@@ -94,14 +99,14 @@ export function jobPageView(facts: JobPageFacts, language: string, t: T, f: Form
   }
 }
 
-function factsOf(job: Job, language: string, t: T, f: Formats): readonly ShownFact[] {
+function factsOf(job: Job, now: number, language: string, t: T, f: Formats): readonly ShownFact[] {
   const facts: ShownFact[] = [
     {
       label: t('jobs.fact.when'),
       value: t('jobs.fact.when_zone', { when: whenInWords(job.cronExpr, t), zone: f.timeZone }),
     },
     job.enabled && job.nextRunAt !== null
-      ? { label: t('jobs.fact.next'), value: minuteInWords(job.nextRunAt, language, f.timeZone) }
+      ? { label: t('jobs.fact.next'), value: minuteInWords(job.nextRunAt, now, language, f.timeZone) }
       : { label: t('jobs.fact.next'), value: t(job.enabled ? 'home.next.never' : 'home.next.off') },
     { label: t('jobs.fact.keep'), value: policyInWords(job.retention, t, f) },
   ]
@@ -113,8 +118,13 @@ function factsOf(job: Job, language: string, t: T, f: Formats): readonly ShownFa
   return facts
 }
 
-function chartOf(archives: readonly Archive[], language: string, t: T, f: Formats): JobPageView['chart'] {
-  const chart = sizeChart(archives.map((one) => ({ at: one.createdAt, bytes: one.sizeBytes })))
+/** From the runs, not the archives: those that retention removed had a size too. */
+function chartOf(runs: readonly Run[], language: string, t: T, f: Formats): JobPageView['chart'] {
+  const chart = sizeChart(
+    runs.flatMap(({ startedAt, sizeBytes }) =>
+      startedAt === null || sizeBytes === null ? [] : [{ at: startedAt, bytes: sizeBytes }],
+    ),
+  )
   if (chart === null) return null
   const from = dayInWords(chart.first.at, language, f.timeZone)
   const to = dayInWords(chart.last.at, language, f.timeZone)

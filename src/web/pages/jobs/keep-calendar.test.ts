@@ -19,7 +19,13 @@ test('days stand in columns of weeks, Monday on top', () => {
 })
 
 test('a day with one kept archive is a kept day', () => {
-  const calendar = keepCalendar([{ day: monday, kept: true }, { day: monday, kept: false }], 'en')
+  const calendar = keepCalendar(
+    [
+      { day: monday, kept: true },
+      { day: monday, kept: false },
+    ],
+    'en',
+  )
   expect(calendar).toMatchObject({ kept: 'M0 14h9v9h-9z', gone: '' })
 })
 

@@ -52,8 +52,8 @@ export function jobPreview(facts: PreviewFacts, now: number, language: string, t
   const runs = cron.ok ? cron.schedule.nextRuns(now, 5) : []
   const future = cron.ok ? simulate(cron.schedule, input.retention, now, f.timeZone) : null
   return {
-    when: cron.ok ? whenInWords(input.cronExpr, t) : '',
-    nextRuns: runs.map((at) => minuteInWords(at, language, f.timeZone)),
+    when: cron.ok ? t('jobs.fact.when_zone', { when: whenInWords(input.cronExpr, t), zone: f.timeZone }) : '',
+    nextRuns: runs.map((at) => minuteInWords(at, now, language, f.timeZone)),
     whenError: cron.ok
       ? ''
       : fieldText({ t, f }, { field: 'cron_expr', code: cron.code, facts: { detail: cron.detail } }),

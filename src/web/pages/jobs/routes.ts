@@ -6,14 +6,15 @@ import { getJob } from '../../../store/jobs.ts'
 import { listRunsOfJob } from '../../../store/runs.ts'
 import { redirectWith } from '../../flash.ts'
 import { render, type MountPage, type WebContext } from '../../page.ts'
-import { barCount } from './bars.ts'
 import { formOfJob, newForm, readForm, textOf } from './form-values.ts'
 import { jobInputOf } from './form.ts'
 import { jobForms } from './forms.ts'
 import { jobPageView } from './job-view.ts'
 import { removalPage } from './removal.ts'
 
-const runsPerPage = 30
+const runsPerPage = 15
+/** Runs whose sizes the chart shows. */
+const chartRuns = 120
 
 export const mountJobs: MountPage = (app, deps) => {
   const { db, engine, sources } = deps
@@ -36,7 +37,7 @@ export const mountJobs: MountPage = (app, deps) => {
     const page = { limit: runsPerPage + 1, ...(before === null ? {} : { beforeId: before }) }
     const [runs, newest, preview, activity] = await Promise.all([
       listRunsOfJob(db, job.id, page),
-      listRunsOfJob(db, job.id, { limit: barCount }),
+      listRunsOfJob(db, job.id, { limit: chartRuns }),
       engine.previewRetention(job.id),
       listActivity(db, { jobId: job.id, limit: 200 }),
     ])
@@ -52,7 +53,7 @@ export const mountJobs: MountPage = (app, deps) => {
       pageSize: runsPerPage,
       later: before !== null,
     }
-    const view = jobPageView(facts, c.get('language'), c.get('t'), c.get('f'))
+    const view = jobPageView(facts, deps.clock.now(), c.get('language'), c.get('t'), c.get('f'))
     return render(c, 'jobs/job', { page: view }, { title: job.name })
   })
 

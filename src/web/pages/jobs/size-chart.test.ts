@@ -5,7 +5,12 @@ const day = 86_400_000
 
 test('one archive, or several of one moment, is no chart', () => {
   expect(sizeChart([{ at: 5, bytes: 10 }])).toBeNull()
-  expect(sizeChart([{ at: 5, bytes: 10 }, { at: 5, bytes: 20 }])).toBeNull()
+  expect(
+    sizeChart([
+      { at: 5, bytes: 10 },
+      { at: 5, bytes: 20 },
+    ]),
+  ).toBeNull()
 })
 
 test('points go from left to right whatever their order, and the scale begins at zero', () => {
@@ -19,5 +24,10 @@ test('points go from left to right whatever their order, and the scale begins at
 })
 
 test('archives without any size still give a line', () => {
-  expect(sizeChart([{ at: 0, bytes: 0 }, { at: day, bytes: 0 }])?.line).toBe('M6 114L594 114')
+  expect(
+    sizeChart([
+      { at: 0, bytes: 0 },
+      { at: day, bytes: 0 },
+    ])?.line,
+  ).toBe('M6 114L594 114')
 })

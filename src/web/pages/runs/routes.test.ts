@@ -184,10 +184,20 @@ describe('live', () => {
 describe('the list', () => {
   test('shows what runs, what waits and why, and what was, in both languages', async () => {
     const { web, job } = await withRun(failed)
-    const folder = await seedJob(web.deps.engine, { name: 'photos', type: 'custom_dir', config: { source_path: '/opt/x' } })
+    const folder = await seedJob(web.deps.engine, {
+      name: 'photos',
+      type: 'custom_dir',
+      config: { source_path: '/opt/x' },
+    })
     const later = await seedJob(web.deps.engine, { name: 'later', config: { app_id: 'nocodb' } })
     await seedRun(web.deps.db, job.id, running)
-    await seedRun(web.deps.db, folder.id, { ...running, status: 'queued', step: null, started_at: null, progress_done: null })
+    await seedRun(web.deps.db, folder.id, {
+      ...running,
+      status: 'queued',
+      step: null,
+      started_at: null,
+      progress_done: null,
+    })
     await seedRun(web.deps.db, later.id, {
       ...running,
       status: 'queued',

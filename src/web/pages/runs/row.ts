@@ -12,6 +12,8 @@ export interface ShownRun {
   readonly size: string
   /** What went wrong, or who started it. */
   readonly note: string
+  /** The note says only who started it. */
+  readonly plain: boolean
 }
 
 /** The line of a run; its time is when it started, or was queued. */
@@ -24,6 +26,7 @@ export function shownRun(run: Run, t: T, f: Formats): ShownRun {
     took: took === null ? '' : f.duration(took),
     size: run.sizeBytes === null ? '' : f.size(run.sizeBytes),
     note: noteOf(run, t, f),
+    plain: run.errorCode === null && run.warningCount === 0,
   }
 }
 

@@ -3,6 +3,7 @@ import type { Job } from '../../../domain/job.ts'
 import { runSteps, type Run, type RunStep } from '../../../domain/run.ts'
 import type { MessageKey } from '../../../../locales/en.ts'
 import type { T } from '../../i18n.ts'
+import type { Tone } from './state.ts'
 import { isTerminal } from '../../../domain/run-state.ts'
 
 export type StepState = 'done' | 'now' | 'next' | 'failed' | 'not_reached'
@@ -13,6 +14,8 @@ export interface ShownStep {
   /** In words, e.g. `done`. */
   readonly word: string
   readonly state: StepState
+  /** Its colour. */
+  readonly tone: Tone
 }
 
 const marks: Readonly<Record<StepState, ShownStep['mark']>> = {
@@ -21,6 +24,13 @@ const marks: Readonly<Record<StepState, ShownStep['mark']>> = {
   next: '·',
   failed: '■',
   not_reached: '–',
+}
+const tones: Readonly<Record<StepState, Tone>> = {
+  done: 'ok',
+  now: 'running',
+  next: 'never',
+  failed: 'failed',
+  not_reached: 'never',
 }
 const stateKeys: Readonly<Record<StepState, MessageKey>> = {
   done: 'runs.step_state.done',
@@ -41,7 +51,13 @@ export function stepsOf(run: Run, hooks: Job['hooks'], t: T): readonly ShownStep
   const failedAt = failedStep(run)
   return steps.map((step, i) => {
     const state = stateOf(run, step, i, at, failedAt === null ? -1 : steps.indexOf(failedAt))
-    return { mark: marks[state], name: t(`runs.step.${step}`), word: t(stateKeys[state]), state }
+    return {
+      mark: marks[state],
+      name: t(`runs.step.${step}`),
+      word: t(stateKeys[state]),
+      state,
+      tone: tones[state],
+    }
   })
 }
 

@@ -51,11 +51,15 @@ const run: Run = {
 }
 const view = (change: Partial<Run> = {}, jobChange: Partial<Job> = {}) =>
   runStatusView({ ...run, ...change }, { ...job, ...jobChange }, now, t, f)
-const steps = (...args: Parameters<typeof view>) => view(...args).steps.map((step) => `${step.mark} ${step.name}`)
+const steps = (...args: Parameters<typeof view>) =>
+  view(...args).steps.map((step) => `${step.mark} ${step.name}`)
 
 describe('a run that is working', () => {
   test('says how far it is and about how long it still takes', () => {
-    expect(view().progress).toEqual({ percent: 42, text: '42 % · 16\u00a0GiB of 38\u00a0GiB · about 5\u00a0min left' })
+    expect(view().progress).toEqual({
+      percent: 42,
+      text: '42 % · 16\u00a0GiB of 38\u00a0GiB · about 5\u00a0min left',
+    })
   })
 
   test('does not guess in the first seconds', () => {
@@ -77,7 +81,9 @@ describe('a run that is working', () => {
       '· Record the archive',
       '· Remove old archives',
     ])
-    expect(steps({}, { hooks: { preBackup: 'true', postBackup: 'true', timeoutS: 1 } })).toContain('· Command after')
+    expect(steps({}, { hooks: { preBackup: 'true', postBackup: 'true', timeoutS: 1 } })).toContain(
+      '· Command after',
+    )
   })
 
   test('can be cancelled, once', () => {
@@ -88,7 +94,9 @@ describe('a run that is working', () => {
   test('links its archive only once it is there', () => {
     expect(view().facts.find((fact) => fact.label === 'Archive')?.href).toBeUndefined()
     const done = view({ status: 'success', step: 'retention', finishedAt: now, sizeBytes: 5 })
-    expect(done.facts.find((fact) => fact.label === 'Archive')?.href).toBe('/archives/jerry_nextcloud_20261121')
+    expect(done.facts.find((fact) => fact.label === 'Archive')?.href).toBe(
+      '/archives/jerry_nextcloud_20261121',
+    )
   })
 
   test('tells its state first in the window’s title', () => {
@@ -129,7 +137,9 @@ describe('a run that has ended', () => {
   })
 
   test('well has all its steps done', () => {
-    expect(steps({ ...ended, status: 'success', step: 'retention' }).every((step) => step.startsWith('✓'))).toBe(true)
+    expect(
+      steps({ ...ended, status: 'success', step: 'retention' }).every((step) => step.startsWith('✓')),
+    ).toBe(true)
   })
 
   test('with a warning has not removed anything', () => {
@@ -141,14 +151,20 @@ describe('a run that has ended', () => {
       ...ended,
       status: 'warning',
       targets: [{ kind: 'app', id: 'nextcloud', status: 'error', detail: 'script failed' }],
-      warnings: [{ code: 'file_changed', path: '/opt/a b\n<i>' }, { code: 'sockets_skipped', facts: { count: 2 } }],
+      warnings: [
+        { code: 'file_changed', path: '/opt/a b\n<i>' },
+        { code: 'sockets_skipped', facts: { count: 2 } },
+      ],
       warningCount: 1002,
       exitCodes: { yunohost: 1 },
     })
     expect(shown.targets).toEqual([
       { name: 'app nextcloud', state: { state: 'failed', label: 'failed' }, detail: 'script failed' },
     ])
-    expect(shown.warnings[0]).toEqual({ text: 'A file changed while it was read: /opt/a b\n<i>', note: false })
+    expect(shown.warnings[0]).toEqual({
+      text: 'A file changed while it was read: /opt/a b\n<i>',
+      note: false,
+    })
     expect(shown.warnings[1]?.note).toBe(true)
     expect(shown.moreWarnings).toBe('1000 more are in the log.')
     expect(shown.exitCodes).toEqual([{ program: 'yunohost', code: 1 }])

@@ -1,7 +1,7 @@
 // The run page's model: what happened, what it means, what to do. Pure: facts in, texts out.
 import type { Job } from '../../../domain/job.ts'
 import { notes, type Run, type TargetResult } from '../../../domain/run.ts'
-import type { Formats, Moment, T } from '../../i18n.ts'
+import type { Formats, T } from '../../i18n.ts'
 import { problemText, type ProblemText, warningText } from '../../problem-text.ts'
 import { shapes, stateOfRun, type ShownState, type Tone } from './state.ts'
 import { stepsOf, type ShownStep } from './steps.ts'
@@ -10,8 +10,6 @@ import { isTerminal } from '../../../domain/run-state.ts'
 export interface ShownFact {
   readonly label: string
   readonly value: string
-  /** Exact time, for values that are moments. */
-  readonly at?: Moment
   readonly href?: string
 }
 
@@ -123,12 +121,13 @@ function roughly(ms: number): number {
 function factsOf(run: Run, t: T, f: Formats): readonly ShownFact[] {
   const facts: ShownFact[] = [
     { label: t('runs.fact.trigger'), value: t(`runs.trigger.${run.trigger}`, { actor: run.actor }) },
-    { label: t('runs.fact.queued'), value: '', at: f.moment(run.queuedAt) },
   ]
-  if (run.startedAt !== null)
-    facts.push({ label: t('runs.fact.started'), value: '', at: f.moment(run.startedAt) })
-  if (run.finishedAt !== null)
-    facts.push({ label: t('runs.fact.finished'), value: '', at: f.moment(run.finishedAt) })
+  // Nearly always it begins at once; then the moment it was queued says nothing new.
+  if (run.startedAt === null || run.startedAt - run.queuedAt > 5000) {
+    facts.push({ label: t('runs.fact.queued'), value: f.exact(run.queuedAt) })
+  }
+  if (run.startedAt !== null) facts.push({ label: t('runs.fact.started'), value: f.exact(run.startedAt) })
+  if (run.finishedAt !== null) facts.push({ label: t('runs.fact.finished'), value: f.exact(run.finishedAt) })
   const took = tookMs(run)
   if (took !== null) facts.push({ label: t('runs.fact.took'), value: f.duration(took) })
   if (run.sizeBytes !== null) facts.push({ label: t('runs.fact.size'), value: f.size(run.sizeBytes) })
