@@ -4,12 +4,13 @@ import { fdatasync, fstatSync, readSync } from 'node:fs'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { blockSize } from './format.ts'
 
-const chunkSize = 1024 * 1024
+/** Small enough to be still in the processor's cache when it is hashed. */
+const chunkSize = 256 * 1024
 /** Less is not worth reading yet while the writer is still busy. */
-const worthReading = 256 * 1024
+const worthReading = chunkSize
 const pollMs = 2
 /** The disk gets work each time this much has been written since the last time. */
-const syncEvery = 64 * 1024 * 1024
+const syncEvery = 32 * 1024 * 1024
 
 export interface FollowOptions<T> {
   readonly from: number

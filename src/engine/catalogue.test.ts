@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { engineBench } from '../../test/support/engine.ts'
+import { Problem } from '../domain/problem.ts'
 import type { CatalogueScan, ReadArchive, ScannedArchive } from '../domain/helper-protocol.ts'
 import { archivesOfJob, getArchive, listArchives, setPinned } from '../store/archives.ts'
 import { rescan } from './catalogue.ts'
@@ -49,8 +50,24 @@ describe('the catalogue', () => {
   test('reads 10,000 archives in bounded pieces', async () => {
     const { deps, read } = await directory(Array.from({ length: 10_000 }, (_, n) => scanned(`archive-${n}`)))
     await rescan(deps)
-    expect(read()).toHaveLength(20)
+    expect(read()).toHaveLength(5)
     expect((await listArchives(deps.db, { limit: 1 })).items).toHaveLength(1)
+  })
+
+  test('asks for long descriptions in halves, and loses none', async () => {
+    const names = Array.from({ length: 10 }, (_, n) => `archive-${n}`)
+    const { deps } = await engineBench({
+      'catalogue.scan': () => ({ archives: names.map((name) => scanned(name)), unfinished: [] }),
+      'catalogue.read': (args) => {
+        if (args.names.length > 3)
+          throw new Problem('helper_unavailable', { detail: 'the answer is too long' })
+        return { archives: args.names.map(described) }
+      },
+    })
+    await rescan(deps)
+    const { items } = await listArchives(deps.db, { limit: 100 })
+    expect(items.map((one) => one.name).toSorted()).toEqual(names)
+    expect(items.every((one) => one.app === 'nocodb')).toBe(true)
   })
 
   test('keeps what it knows of archives whose disk is away for a while', async () => {

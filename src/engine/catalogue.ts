@@ -1,11 +1,13 @@
 // Keeps the database's copy of the archives directory true. The directory is the truth; tars are not opened.
 import type { CatalogueScan, ReadArchive, ScannedArchive } from '../domain/helper-protocol.ts'
 import { describeArchive, type KnownJob } from '../domain/archive-facts.ts'
+import { isProblem } from '../domain/problem.ts'
 import { listJobs } from '../store/jobs.ts'
 import { catalogueRows, markMissing, upsertArchives } from '../store/archives.ts'
 import type { EngineDeps } from './deps.ts'
 
-const BATCH = 500
+/** As many as one request may name: starting a helper costs more than reading. */
+const BATCH = 2000
 
 /**
  * Reads what is new or changed since the last scan and forgets nothing: a row whose file is gone is kept as missing,
@@ -19,8 +21,11 @@ export async function rescan(deps: EngineDeps): Promise<CatalogueScan> {
 
   for (let from = 0; from < changed.length; from += BATCH) {
     const batch = changed.slice(from, from + BATCH)
-    const { archives } = await deps.helper.call('catalogue.read', { names: batch.map((one) => one.name) })
-    const read = new Map(archives.map((one): [string, ReadArchive] => [one.name, one]))
+    const described = await readDescriptions(
+      deps,
+      batch.map((one) => one.name),
+    )
+    const read = new Map(described.map((one): [string, ReadArchive] => [one.name, one]))
     await upsertArchives(
       deps.db,
       batch.map((scanned) => describeArchive(scanned, read.get(scanned.name) ?? null, deps.instance, jobs)),
@@ -28,6 +33,19 @@ export async function rescan(deps: EngineDeps): Promise<CatalogueScan> {
   }
   await markMissing(deps.db, present(scan.archives, known), deps.clock.now())
   return scan
+}
+
+/** Descriptions may be large: an answer that is too long for one line is asked for in halves. */
+async function readDescriptions(deps: EngineDeps, names: readonly string[]): Promise<readonly ReadArchive[]> {
+  try {
+    const { archives } = await deps.helper.call('catalogue.read', { names: [...names] })
+    return archives
+  } catch (error) {
+    if (names.length === 1 || !isProblem(error, 'helper_unavailable')) throw error
+    const half = Math.ceil(names.length / 2)
+    const first = await readDescriptions(deps, names.slice(0, half))
+    return [...first, ...(await readDescriptions(deps, names.slice(half)))]
+  }
 }
 
 function present(

@@ -1,9 +1,11 @@
 // Turns due jobs into queued runs. What is due and when comes from `domain/schedule.ts`; this file only waits and writes.
 import { randomUUID } from 'node:crypto'
-import { planTicks } from '../domain/schedule.ts'
+import type { Job } from '../domain/job.ts'
+import { planTicks, type Tick } from '../domain/schedule.ts'
 import { addActivity } from '../store/activity.ts'
 import { listJobs, setNextRun } from '../store/jobs.ts'
 import { insertRun } from '../store/runs.ts'
+import type { Q } from '../store/schema.ts'
 import { getSettings } from '../store/settings.ts'
 import type { EngineDeps } from './deps.ts'
 
@@ -29,12 +31,12 @@ export async function tick(
     lateAfterMs: LATE_AFTER_MS,
     spreadMs: settings.catchUpSpreadMin * 60_000,
   })
-  let queued = 0
   const next = new Map(plan.next.map((one) => [one.jobId, one.nextRunAt]))
-  for (const due of plan.ticks) {
-    const job = jobs.find((one) => one.id === due.jobId)
-    // Run and next tick in one transaction: a crash between them would run the job twice or never.
-    await deps.db.transaction().execute(async (trx) => {
+  // Runs and next ticks in one transaction: a crash between them would run a job twice or never, and a thousand jobs at
+  // three o'clock are one write to the disk.
+  const queued = await deps.db.transaction().execute(async (trx) => {
+    let count = 0
+    for (const due of plan.ticks) {
       const run = await insertRun(trx, {
         jobId: due.jobId,
         trigger: due.trigger,
@@ -43,30 +45,28 @@ export async function tick(
         queuedAt: now,
         notBefore: due.notBefore,
       })
-      if (run) queued += 1
-      else {
-        await addActivity(trx, {
-          at: now,
-          actor: 'scheduler',
-          action: 'run.skipped',
-          subject: job?.name ?? String(due.jobId),
-          jobId: due.jobId,
-          facts: { reason: 'still_running', due: due.dueAt },
-        })
-      }
-      await setNextRun(trx, due.jobId, next.get(due.jobId) ?? null)
-    })
-  }
-  // Jobs that did not tick, but whose stored time is none or not theirs: a clock that was years ahead, say.
-  const ticked = new Set(plan.ticks.map((one) => one.jobId))
-  for (const { jobId, nextRunAt } of plan.next) {
-    if (!ticked.has(jobId)) await setNextRun(deps.db, jobId, nextRunAt)
-  }
+      if (run) count += 1
+      else await recordSkipped(trx, due, now, jobs)
+    }
+    for (const { jobId, nextRunAt } of plan.next) await setNextRun(trx, jobId, nextRunAt)
+    return count
+  })
   const times = jobs
     .filter((job) => job.enabled)
     .map((job) => (next.has(job.id) ? next.get(job.id) : job.nextRunAt))
     .filter((at) => typeof at === 'number')
   return { queued, nextAt: times.length === 0 ? null : Math.min(...times) }
+}
+
+async function recordSkipped(q: Q, due: Tick, now: number, jobs: readonly Job[]): Promise<void> {
+  await addActivity(q, {
+    at: now,
+    actor: 'scheduler',
+    action: 'run.skipped',
+    subject: jobs.find((job) => job.id === due.jobId)?.name ?? String(due.jobId),
+    jobId: due.jobId,
+    facts: { reason: 'still_running', due: due.dueAt },
+  })
 }
 
 /** Keeps ticking until closed. `queued` is called when there is something to start. */

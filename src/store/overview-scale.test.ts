@@ -23,7 +23,7 @@ beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'bm-speed-'))
   const file = join(dir, 'backupmanager.db')
   await (await openDatabase(file, { now: T0 })).close()
-  seedHistory(file, { jobs: JOBS, runsEach: RUNS, archives: 10_000 })
+  seedHistory(file, { jobs: JOBS, runsEach: RUNS, archives: 10_000, open: true })
   database = await openDatabase(file, { now: T0 })
 })
 afterAll(async () => {

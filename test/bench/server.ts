@@ -18,7 +18,7 @@ export async function benchServer(): Promise<void> {
     await idleServer(server)
     const file = join(server.dataDir, databaseFile)
     await (await openDatabase(file, { now: 1 })).close()
-    seedHistory(file, { jobs: 1000, runsEach: 100, archives: 0 })
+    seedHistory(file, { jobs: 1000, runsEach: 100, archives: 0, open: false })
     seedArchives(server.archivesDir, 10_000)
     const { child, ms } = await started(server)
     report('start to serving, 100,000 runs and 10,000 new archives', `${ms.toFixed(0)} ms`, '< 1000 ms')

@@ -116,7 +116,7 @@ test('a working run updates in place until it has ended, without a reload', asyn
     exitCodes: {},
     logTail: null,
   })
-  await page.locator('#run-status').getByText('took').waitFor()
+  await page.locator('#run-status').getByText('took 3 min').waitFor()
   expect(await page.getByRole('button', { name: 'Cancel' }).count()).toBe(0)
   expect(await page.locator('#run-news').textContent()).toBe('ok')
   expect(await page.evaluate('window.sameDocument')).toBe(true)

@@ -7,12 +7,17 @@ const HOUR = 3_600_000
 export const historyStart = Date.UTC(2026, 4, 8, 3)
 
 /**
- * `runsEach` hourly runs of each job. Every 20th job fails since its 41st run; every 100th has an open last run, every
- * 200th a running one. `archives` of 5 bytes are shared out evenly.
+ * `runsEach` hourly runs of each job. Every 20th job fails since its 41st run; with `open` every 100th has an open
+ * last run, every 200th a running one. `archives` of 5 bytes are shared out evenly.
  */
 export function seedHistory(
   file: string,
-  sizes: { readonly jobs: number; readonly runsEach: number; readonly archives: number },
+  sizes: {
+    readonly jobs: number
+    readonly runsEach: number
+    readonly archives: number
+    readonly open: boolean
+  },
 ): void {
   const raw = new BetterSqlite3(file, { fileMustExist: true })
   const job =
@@ -32,7 +37,7 @@ export function seedHistory(
   for (let n = 1; n <= sizes.jobs; n += 1) job.run(`u${n}`, `job ${n}`, historyStart + 100_000 * HOUR)
   for (let turn = 0; turn < sizes.runsEach; turn += 1) {
     for (let n = 1; n <= sizes.jobs; n += 1) {
-      const status = statusOf(n, turn, turn === sizes.runsEach - 1)
+      const status = statusOf(n, turn, sizes.open && turn === sizes.runsEach - 1)
       const at = historyStart + turn * HOUR + n
       const end = status === 'running' || status === 'queued' ? null : at + 1000
       run.run(n, status, randomUUID(), at, at, end, `a${turn}-${n}`, 1000, log)

@@ -64,12 +64,7 @@ export async function seedMorning(web: TestWeb): Promise<Morning> {
   await db.transaction().execute(async (db) => {
     const fill = (...of: History) => history(db, ...of)
     await fill(good.id, 'nocodb', (i) => (i === 9 ? 'warning' : 'success'), 0.4 * gib)
-    await fill(
-      cloud.id,
-      'nextcloud',
-      (i) => (i < 3 ? 'error' : i === 17 ? 'cancelled' : 'success'),
-      38 * gib,
-    )
+    await fill(cloud.id, 'nextcloud', (i) => (i < 3 ? 'error' : i === 17 ? 'cancelled' : 'success'), 38 * gib)
     await fill(warden.id, 'vaultwarden', () => 'success', 0.02 * gib)
     await fill(folder.id, 'photos', (i) => (i === 0 ? 'warning' : 'success'), 120 * gib)
     await fill(off.id, 'oldwiki', (i) => (i === 4 ? 'interrupted' : 'success'), gib)

@@ -16,8 +16,8 @@ export function tarArguments(listFile: string, part: Part): string[] {
     '--acls',
     '--no-recursion',
     '--quoting-style=escape',
-    // 1 MiB at a time: half the system time of tar's default.
-    '--blocking-factor=2048',
+    // 128 KiB at a time: less system time than tar's default, and still within the processor's cache.
+    '--blocking-factor=256',
     // r: members, h: hard links' targets; S: a symbolic link's target is nobody's business.
     `--transform=flags=rhS;s,^\\./,${part.folder}/,;s,/\\.$,,`,
     '--directory=/',

@@ -32,7 +32,7 @@ export interface HomeQuery {
 
 /** The reader of one dashboard; `offers` also for the form that protects apps. */
 export interface HomeReader {
-  read(query: HomeQuery, t: T, f: Formats): Promise<HomeFacts>
+  read(query: HomeQuery, language: string, t: T, f: Formats): Promise<HomeFacts>
   protectedApps(): Promise<ReadonlySet<string>>
 }
 
@@ -56,7 +56,7 @@ export function homeReader(deps: WebDeps): HomeReader {
 
   return {
     protectedApps,
-    async read(query, t, f) {
+    async read(query, language, t, f) {
       const at = clock.now()
       const only = query.only === '' ? {} : { only: query.only }
       const search = { search: query.search, offset: query.page * pageSize, limit: pageSize, now: at }
@@ -79,7 +79,9 @@ export function homeReader(deps: WebDeps): HomeReader {
       return {
         ...query,
         counts: sums,
-        rows: overview.items.map((item) => jobRow(item, isOverdue(item, at, config.timeZone), t, f)),
+        rows: overview.items.map((item) =>
+          jobRow(item, isOverdue(item, at, config.timeZone), at, language, t, f),
+        ),
         found: overview.total,
         pageSize,
         attention: attention(

@@ -16,7 +16,7 @@ export const mountHome: MountPage = (app, deps) => {
     const only = filters.find((filter) => filter === c.req.query('only')) ?? ''
     const page = /^[1-9]\d{0,4}$/.test(c.req.query('page') ?? '') ? Number(c.req.query('page')) - 1 : 0
     const search = (c.req.query('q') ?? '').trim().slice(0, longestSearch)
-    const facts = await reader.read({ search, only, page }, c.get('t'), c.get('f'))
+    const facts = await reader.read({ search, only, page }, c.get('language'), c.get('t'), c.get('f'))
     const model = { page: homeView(facts, c.get('t'), c.get('f')), form: { timeZone: config.timeZone } }
     return render(c, 'home/home', model, { title: homeTitle(facts, c.get('t')) })
   })

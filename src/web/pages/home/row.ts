@@ -2,6 +2,7 @@
 import type { JobOverview } from '../../../store/overview.ts'
 import type { Formats, Moment, T } from '../../i18n.ts'
 import { historyBars, type HistoryBars } from '../jobs/bars.ts'
+import { minuteInWords } from '../jobs/days.ts'
 import { thingOf, typeName } from '../jobs/what.ts'
 import { stateOfRun, type ShownState } from '../runs/state.ts'
 
@@ -22,7 +23,14 @@ export interface JobRow {
 }
 
 /** The line of a job. `overdue` says that its last good backup is too old. */
-export function jobRow(facts: JobOverview, overdue: boolean, t: T, f: Formats): JobRow {
+export function jobRow(
+  facts: JobOverview,
+  overdue: boolean,
+  now: number,
+  language: string,
+  t: T,
+  f: Formats,
+): JobRow {
   const { job } = facts
   return {
     id: job.id,
@@ -34,11 +42,20 @@ export function jobRow(facts: JobOverview, overdue: boolean, t: T, f: Formats): 
       facts.history.map((run) => run.status),
       t,
     ),
-    lastGood: facts.lastSuccessAt === null ? null : f.moment(facts.lastSuccessAt),
+    lastGood: facts.lastSuccessAt === null ? null : shortMoment(facts.lastSuccessAt, now, language, f),
     size: facts.lastSuccessSize === null ? '' : f.size(facts.lastSuccessSize),
-    next: job.enabled && job.nextRunAt !== null ? f.moment(job.nextRunAt) : null,
+    next: job.enabled && job.nextRunAt !== null ? shortMoment(job.nextRunAt, now, language, f) : null,
     noNext: t(job.enabled ? 'home.next.never' : 'home.next.off'),
     openRunId: facts.openRun?.id ?? null,
+  }
+}
+
+/** To the minute: fifty lines with two moments each are worth making short. */
+function shortMoment(at: number, now: number, language: string, f: Formats): Moment {
+  return {
+    iso: `${new Date(at).toISOString().slice(0, 16)}Z`,
+    exact: minuteInWords(at, now, language, f.timeZone),
+    relative: f.moment(at).relative,
   }
 }
 
