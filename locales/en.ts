@@ -259,6 +259,7 @@ export const en = {
   'jobs.runs': 'Runs',
   'jobs.runs.none': 'No run yet.',
   'jobs.archives': { one: '{count} archive, {size}', other: '{count} archives, {size}' },
+  'jobs.archives.more': { one: '{count} older one is on the archives page', other: '{count} older ones are on the archives page' },
   'jobs.archives.none': 'No archive yet.',
   'jobs.archives.corrupted': 'damaged',
   'jobs.archives.goes': 'to be removed',

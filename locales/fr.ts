@@ -260,6 +260,7 @@ export const fr: Record<MessageKey, Message> = {
   'jobs.runs': 'Exécutions',
   'jobs.runs.none': 'Aucune exécution pour l’instant.',
   'jobs.archives': { one: '{count} archive, {size}', other: '{count} archives, {size}' },
+  'jobs.archives.more': { one: '{count} plus ancienne est sur la page des archives', other: '{count} plus anciennes sont sur la page des archives' },
   'jobs.archives.none': 'Aucune archive pour l’instant.',
   'jobs.archives.corrupted': 'endommagée',
   'jobs.archives.goes': 'à supprimer',

@@ -71,7 +71,7 @@ export function beforeTar(run: Run, act: () => void): Run {
 }
 
 /** A `run` whose tar runs a shell command once it has written some megabytes, and waits for it. */
-export function whileTarWrites(run: Run, command: string, records = 2): Run {
+export function whileTarWrites(run: Run, command: string, records = 16): Run {
   return (file, args, options) => {
     const more = args.includes('--create')
       ? [`--checkpoint=${records}`, `--checkpoint-action=exec=${command}`]

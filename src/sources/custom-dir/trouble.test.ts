@@ -40,7 +40,7 @@ async function isWhole(): Promise<boolean> {
 describe('a file that', () => {
   test('changes while it is read is named, and the archive is whole', async () => {
     fill(inTree('big'), 6)
-    const made = await world.produce({}, { run: whileTarWrites(run, `printf x >>'${inTree('big')}'`, 3) })
+    const made = await world.produce({}, { run: whileTarWrites(run, `printf x >>'${inTree('big')}'`, 24) })
     expect(made.warnings).toEqual([{ code: 'file_changed', path: inTree('big') }])
     expect(made).toMatchObject({ warningCount: 1, targets: [{ status: 'warning' }], exitCodes: { tar: 1 } })
     expect(await isWhole()).toBe(true)
@@ -48,7 +48,7 @@ describe('a file that', () => {
 
   test('shrinks while it is read is named, and the archive is whole', async () => {
     fill(inTree('big'), 6)
-    const made = await world.produce({}, { run: whileTarWrites(run, `truncate -s 1M '${inTree('big')}'`, 3) })
+    const made = await world.produce({}, { run: whileTarWrites(run, `truncate -s 1M '${inTree('big')}'`, 24) })
     expect(made.warnings).toContainEqual({ code: 'file_shrank', path: inTree('big') })
     expect(made.targets[0]?.status).toBe('warning')
     expect(await isWhole()).toBe(true)
@@ -217,7 +217,7 @@ test('kill -9 in the middle leaves only hidden files, which recovery removes', a
     import { run } from ${here('../../sys/process.ts')}
     import { customDir } from ${here('index.ts')}
     const slow = (file, args, options) => run(file,
-      args.includes('--create') ? ['--checkpoint=2', '--checkpoint-action=exec=' + ${JSON.stringify(wait.command)}, ...args] : args,
+      args.includes('--create') ? ['--checkpoint=16', '--checkpoint-action=exec=' + ${JSON.stringify(wait.command)}, ...args] : args,
       { ...options, env: { ...options.env, BM_OPERATION: '${operation}' } })
     const io = { run: slow, signal: new AbortController().signal, log() {}, progress() {}, now: () => 0, places: ${JSON.stringify(world.places)} }
     await customDir.produce(customDir.settings.parse({ source_path: ${JSON.stringify(world.tree)} }), ${JSON.stringify(anOrder('made'))}, io)`

@@ -234,3 +234,34 @@ describe('the table', () => {
     expect(visibleText(await page(web, next))).toContain('51–60 of 60 jobs')
   })
 })
+
+describe('live', () => {
+  test('sends nothing to a browser that has just been given the page, then what has changed', async () => {
+    const web = await testWeb()
+    const job = await seedJob(web.deps.engine)
+    await seedRun(web.deps.db, job.id, running)
+    const live = /data-live="([^"]+)"/.exec(await page(web))?.[1]?.replaceAll('&amp;', '&') ?? ''
+    const response = await web.get(live)
+    expect(response.headers.get('content-type')).toContain('text/event-stream')
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+    const first = reader?.read()
+    await web.deps.db.updateTable('runs').set({ status: 'success', finished_at: testNow }).execute()
+    const sent = (await first)?.value ?? ''
+    expect(sent).toContain('event: fragment')
+    expect(sent).toContain('"id":"home-')
+    expect(sent).not.toContain('running')
+    await reader?.cancel()
+  })
+
+  test('sends all of it to a browser that was away', async () => {
+    const web = await testWeb()
+    await seedJob(web.deps.engine)
+    const response = await web.get('/home/events?seen=something-else')
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+    let text = ''
+    while (!text.includes('"id":"home-table"')) text += (await reader?.read())?.value ?? ''
+    expect(text).toContain('"id":"home-attention"')
+    expect(text).toContain('"id":"home-summary"')
+    await reader?.cancel()
+  })
+})

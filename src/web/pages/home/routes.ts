@@ -1,8 +1,9 @@
 // The home page, and the one click that protects apps.
 import { redirectWith } from '../../flash.ts'
-import { render, type MountPage } from '../../page.ts'
+import { render, type MountPage, type WebContext } from '../../page.ts'
 import { textOf } from '../../problem.ts'
-import { filters, homeReader } from './facts.ts'
+import { filters, homeReader, type HomeQuery } from './facts.ts'
+import { liveHome, stampOf } from './live.ts'
 import { protect, protectChoice, protectJobs } from './protect.ts'
 import { homeTitle, homeView } from './view.ts'
 
@@ -13,13 +14,19 @@ export const mountHome: MountPage = (app, deps) => {
   const { engine, config } = deps
 
   app.get('/', async (c) => {
-    const only = filters.find((filter) => filter === c.req.query('only')) ?? ''
-    const page = /^[1-9]\d{0,4}$/.test(c.req.query('page') ?? '') ? Number(c.req.query('page')) - 1 : 0
-    const search = (c.req.query('q') ?? '').trim().slice(0, longestSearch)
-    const facts = await reader.read({ search, only, page }, c.get('language'), c.get('t'), c.get('f'))
-    const model = { page: homeView(facts, c.get('t'), c.get('f')), form: { timeZone: config.timeZone } }
+    const query = queryOf(c)
+    const facts = await reader.read(query, c.get('language'), c.get('t'), c.get('f'))
+    const page = homeView(facts, c.get('t'), c.get('f'))
+    const again = new URLSearchParams({ ...c.req.query(), seen: stampOf(page) })
+    const model = {
+      page,
+      form: { timeZone: config.timeZone },
+      live: `/home/events?${again.toString()}`,
+    }
     return render(c, 'home/home', model, { title: homeTitle(facts, c.get('t')) })
   })
+
+  app.get('/home/events', (c) => liveHome(c, reader, queryOf(c)))
 
   app.post('/jobs/protect', async (c) => {
     const choice = protectChoice(c.get('form'))
@@ -35,4 +42,13 @@ export const mountHome: MountPage = (app, deps) => {
     }
     return redirectWith(c, '/', 'home.flash.protected', { count: created.length })
   })
+}
+
+function queryOf(c: WebContext): HomeQuery {
+  const page = c.req.query('page') ?? ''
+  return {
+    search: (c.req.query('q') ?? '').trim().slice(0, longestSearch),
+    only: filters.find((filter) => filter === c.req.query('only')) ?? '',
+    page: /^[1-9]\d{0,4}$/.test(page) ? Number(page) - 1 : 0,
+  }
 }

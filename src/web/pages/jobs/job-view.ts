@@ -14,6 +14,9 @@ import { sizeChart, type SizeChart } from './size-chart.ts'
 import { thingOf, typeName } from './what.ts'
 import { whenInWords } from './when.ts'
 
+/** Archives that the page lists. */
+const mostArchives = 50
+
 export interface JobPageFacts {
   readonly job: Job
   /** Newest first; one more than fits on a page when there are older ones. */
@@ -52,7 +55,10 @@ export interface JobPageView {
   readonly runs: readonly ShownRun[]
   readonly older: string
   readonly later: boolean
+  /** The newest ones. */
   readonly archives: readonly ShownArchive[]
+  /** Empty, or how many older ones the page leaves out, and where they are. */
+  readonly moreArchives: { readonly text: string; readonly href: string } | null
   readonly archivesTitle: string
   readonly goes: number
   readonly skipped: readonly { readonly at: Moment; readonly reason: string }[]
@@ -90,6 +96,13 @@ export function jobPageView(
     older: runs.length > pageSize && oldest ? `/jobs/${job.id}?before=${oldest.id}#runs` : '',
     later: facts.later,
     archives: shownArchives(preview, t, f),
+    moreArchives:
+      preview.archives.length > mostArchives
+        ? {
+            text: t('jobs.archives.more', { count: preview.archives.length - mostArchives }),
+            href: `/archives?q=${encodeURIComponent(job.name)}`,
+          }
+        : null,
     archivesTitle: t('jobs.archives', { count: preview.archives.length, size: f.size(bytes) }),
     goes: preview.plan.remove.length,
     skipped: facts.skipped.map((entry) => ({
@@ -144,6 +157,7 @@ function shownArchives(preview: RetentionPreview, t: T, f: Formats): readonly Sh
   const goes = new Map(preview.plan.remove.map((one) => [one.name, one.reason]))
   return preview.archives
     .toSorted((a, b) => b.createdAt - a.createdAt)
+    .slice(0, mostArchives)
     .map((archive) => {
       const reason = goes.get(archive.name)
       const reasons = reason === undefined ? (kept.get(archive.name) ?? []) : [reason]

@@ -12,6 +12,8 @@ export interface KeepCalendar {
   readonly width: number
   readonly kept: string
   readonly gone: string
+  /** Days between without any backup. */
+  readonly none: string
   readonly months: readonly { readonly x: number; readonly name: string }[]
 }
 
@@ -30,14 +32,17 @@ export function keepCalendar(days: readonly CalendarDay[], language: string): Ke
   const monday = first - weekday(first)
   let kept = ''
   let gone = ''
-  for (const [day, isKept] of sorted) {
+  let none = ''
+  for (let day = first; day <= last && sorted.length > 0; day++) {
     const since = day - monday
     const move = `M${Math.floor(since / 7) * pitch} ${(since % 7) * pitch + top}${square}`
-    if (isKept) kept += move
+    const isKept = states.get(day)
+    if (isKept === undefined) none += move
+    else if (isKept) kept += move
     else gone += move
   }
   const weeks = Math.floor((last - monday) / 7) + 1
-  return { width: weeks * pitch, kept, gone, months: monthNames(monday, weeks, language) }
+  return { width: weeks * pitch, kept, gone, none, months: monthNames(monday, weeks, language) }
 }
 
 /** A name over the first column that begins in a month; one with too little room is left out. */

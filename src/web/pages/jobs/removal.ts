@@ -5,6 +5,9 @@ import { render, type WebContext } from '../../page.ts'
 import { policyInWords } from './policy-words.ts'
 import { holdInWords, reasonInWords } from './reasons.ts'
 
+/** Archives that stay, named one by one; those that go are all named. */
+const mostShown = 100
+
 /** Answers with the page; `changed` says that the plan is not the one that was agreed to. */
 export function removalPage(
   c: WebContext,
@@ -29,11 +32,15 @@ export function removalPage(
       size: f.size(sizes.get(one.name) ?? 0),
       why: reasonInWords(one.reason, t),
     })),
-    stays: preview.plan.keep.map((one) => ({
+    stays: preview.plan.keep.slice(0, mostShown).map((one) => ({
       name: one.name,
       size: f.size(sizes.get(one.name) ?? 0),
       why: one.reasons.map((reason) => reasonInWords(reason, t)).join(', '),
     })),
+    moreStay:
+      preview.plan.keep.length > mostShown
+        ? t('jobs.preview.more', { count: preview.plan.keep.length - mostShown })
+        : '',
     staysTitle: t('jobs.retention.stays', { count: preview.plan.keep.length }),
   }
   return render(c, 'jobs/retention', model, { title: model.heading, status: changed ? 409 : 200 })

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { readRunLog } from '../../../engine/run-log.ts'
 import { getJob } from '../../../store/jobs.ts'
 import { getRun } from '../../../store/runs.ts'
+import { formats } from '../../i18n.ts'
 import { cursorOf, live, type LiveStream } from '../../live.ts'
 import { fragment, type WebContext } from '../../page.ts'
 import { runStatusView } from './view.ts'
@@ -50,12 +51,15 @@ interface Shown {
 }
 
 async function statusHtml(c: WebContext, runId: number): Promise<Shown> {
-  const { db, clock } = c.get('deps')
+  const { db, clock, config } = c.get('deps')
   const run = await getRun(db, runId)
   const job = run === null ? null : await getJob(db, run.jobId)
   // Its job was deleted meanwhile: nothing more will come.
   if (run === null || job === null) return { html: '', news: '', open: false }
-  const status = runStatusView(run, job, clock.now(), c.get('t'), c.get('f'))
+  // The stream may live for hours: relative times count from now, not from its beginning.
+  const now = clock.now()
+  const f = formats(c.get('language'), config.timeZone, now)
+  const status = runStatusView(run, job, now, c.get('t'), f)
   return { html: fragment(c, 'run-status', { status }), news: status.news, open: status.open }
 }
 

@@ -149,9 +149,11 @@ describe('live', () => {
     expect(await events.next()).toMatchObject({
       value: { event: 'log', data: { cursor: 21, text: 'new <b>line</b>\n' } },
     })
+    // Three hours later: what the stream says must not count from its beginning.
+    web.clock.time = testNow + 3 * 3_600_000
     await finishRun(web.deps.db, id, {
       status: 'success',
-      finishedAt: testNow,
+      finishedAt: testNow + 3 * 3_600_000,
       archiveName: 'jerry_nextcloud_20261121',
       sizeBytes: 5,
       errorCode: null,
@@ -164,7 +166,7 @@ describe('live', () => {
     })
     const last = await events.next()
     expect(last).toMatchObject({ value: { event: 'fragment', data: { id: 'run-status' } } })
-    expect(JSON.stringify(last.value)).toContain('took')
+    expect(JSON.stringify(last.value)).toContain('ended now, took 3\u00a0h 3\u00a0min')
     const rest = []
     for await (const event of events) rest.push(event.event)
     expect(rest).toEqual(['fragment', 'end'])
