@@ -2,7 +2,7 @@
 // it is whole and on the disk. Nothing that exists is ever replaced.
 import { createHash } from 'node:crypto'
 import { closeSync, constants, fchmodSync, fsync, ftruncateSync, openSync, writeSync } from 'node:fs'
-import { basename } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { Problem } from '../domain/problem.ts'
 import { errorCode, exists, publishExclusive, removeIfExists, writeFileAtomic } from '../sys/files.ts'
@@ -130,7 +130,8 @@ function create(partial: string, name: string): number {
     return fd
   } catch (error) {
     if (errorCode(error) === 'EEXIST') throw taken(name, error)
-    if (errorCode(error) === 'ENOENT') throw new Problem('archives_dir_missing', {}, { cause: error })
+    if (errorCode(error) === 'ENOENT')
+      throw new Problem('archives_dir_missing', { path: dirname(partial) }, { cause: error })
     throw error
   }
 }

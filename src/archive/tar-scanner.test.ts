@@ -120,6 +120,17 @@ t.close(); sys.stdout.buffer.write(b.getvalue())`)
     },
   )
 
+  test('with global PAX headers, as git writes them, is read, also when nothing follows them', () => {
+    const script = (body: string): string => `
+import tarfile, io, sys
+b = io.BytesIO(); t = tarfile.open(fileobj=b, mode='w', format=tarfile.PAX_FORMAT, pax_headers={'comment': 'c' * 600})
+${body}
+t.close(); sys.stdout.buffer.write(b.getvalue())`
+    expect(scan(python(script('')))).toMatchObject({ damage: '', members: 0 })
+    const one = scan(python(script("i = tarfile.TarInfo('a'); i.size = 3; t.addfile(i, io.BytesIO(b'abc'))")))
+    expect(one).toMatchObject({ damage: '', members: 1, list: [{ size: 3, offset: 1536 }] })
+  })
+
   test('with members beyond 8 GiB is walked by base-256 and by PAX sizes', () => {
     const size = 9 * 2 ** 30
     const pax = tarHeader({ name: 'big', type: 'file', mode: 0o644, mtime: 1, size })

@@ -83,7 +83,8 @@ export function tarScanner(onMember?: (member: TarMember) => void): TarScanner {
     if (!pending) headerAt = at
     if (extensions.has(fields.type)) {
       if (fields.size > metaMaxBytes) return spoil('oversized extended header', at)
-      pending = true
+      // A global header stands for itself: nothing needs to follow it.
+      if (fields.type !== 'g') pending = true
       meta = { type: fields.type, data: Buffer.alloc(fields.size) }
       filled = 0
       skip = padded(fields.size)

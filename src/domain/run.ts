@@ -76,5 +76,5 @@ export interface Run {
 }
 
 /** Steps in their order; the run page shows them. */
-export const runSteps = ['check_space', 'pre_hook', 'backup', 'post_hook', 'record', 'retention'] as const
+export const runSteps = ['check_space', 'pre_hook', 'backup', 'record', 'post_hook', 'retention'] as const
 export type RunStep = (typeof runSteps)[number]

@@ -53,6 +53,12 @@ test('health is answered to anybody, with and without the base path', async () =
   }
 })
 
+test('below a base path the home page answers with and without a slash at its end', async () => {
+  const { get } = await testWeb({ config: { basePath: '/backup' } })
+  for (const path of ['/backup', '/backup/']) expect((await get(path)).status).toBe(200)
+  expect((await get('/backupx')).status).toBe(404)
+})
+
 test('below a base path, every link carries it and nothing answers outside it', async () => {
   const { get } = await testWeb({ config: { basePath: '/backup' } })
   const html = await (await get('/backup/settings')).text()

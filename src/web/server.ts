@@ -16,7 +16,8 @@ export { serveWeb, type Served } from './listen.ts'
 
 /** The dashboard as a Hono application; `app.request()` works without a listener. */
 export function createWeb(deps: WebDeps): Hono<WebEnv> {
-  const root = new Hono<WebEnv>()
+  // nginx and people write the dashboard's address with a slash at its end, too.
+  const root = new Hono<WebEnv>({ strict: false })
   const assets = loadAssets()
   root.use(securityHeaders)
   root.use(async (c, next) => {

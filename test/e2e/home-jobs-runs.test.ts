@@ -131,6 +131,7 @@ test('without scripts a working run is reloaded by itself', async () => {
   await page.goto(`${url}/runs/${runningRun}`)
   await setRunProgress(web.deps.db, runningRun, 30 * 2 ** 30, 38 * 2 ** 30)
   await page.locator('#run-status').getByText('78 % ·').waitFor({ timeout: 15_000 })
+  expect(await page.getByRole('progressbar').getAttribute('value')).toBe('78')
 })
 
 test('the preview follows what is typed, and the focus stays', async () => {

@@ -48,7 +48,10 @@ describe('a file that', () => {
 
   test('shrinks while it is read is named, and the archive is whole', async () => {
     fill(inTree('big'), 6)
-    const made = await world.produce({}, { run: whileTarWrites(run, `truncate -s 1M '${inTree('big')}'`, 24) })
+    const made = await world.produce(
+      {},
+      { run: whileTarWrites(run, `truncate -s 1M '${inTree('big')}'`, 24) },
+    )
     expect(made.warnings).toContainEqual({ code: 'file_shrank', path: inTree('big') })
     expect(made.targets[0]?.status).toBe('warning')
     expect(await isWhole()).toBe(true)

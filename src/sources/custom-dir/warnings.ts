@@ -76,5 +76,5 @@ export function addWalkWarnings(warnings: Warnings, source: SourcePath, totals: 
   }
   for (const path of totals.unreadable) warnings.add({ code: 'file_unreadable', ...shown(path) })
   const more = totals.unreadableCount - totals.unreadable.length
-  if (more > 0) warnings.add({ code: 'file_unreadable', facts: { count: more } })
+  if (more > 0) warnings.add({ code: 'file_unreadable', path: source.shown, facts: { count: more } })
 }

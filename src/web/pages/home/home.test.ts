@@ -265,3 +265,27 @@ describe('live', () => {
     await reader?.cancel()
   })
 })
+
+test('below a base path, every link and form of home, jobs and runs stays below it', async () => {
+  const web = await testWeb({ config: { basePath: '/backup' } })
+  const job = await seedJob(web.deps.engine)
+  const bad = await seedRun(web.deps.db, job.id, failed)
+  await seedArchives(web.deps.db, { name: 'jerry_nextcloud_20261121', job_id: job.id })
+  const paths = [
+    '',
+    '/runs',
+    `/runs/${bad}`,
+    `/jobs/${job.id}`,
+    `/jobs/${job.id}/edit`,
+    `/jobs/${job.id}/delete`,
+  ]
+  for (const path of [...paths, '/jobs/new', `/jobs/${job.id}/retention`]) {
+    const html = await page(web, `/backup${path}`)
+    const links = [...html.matchAll(/\s(?:href|action|formaction|data-live|data-preview|src)="([^"]*)"/g)]
+    expect(links.length).toBeGreaterThan(5)
+    expect(
+      links.map(([, link]) => link).filter((link) => !/^(\/backup(\/|$)|#)/.test(link ?? '')),
+      path,
+    ).toEqual([])
+  }
+})

@@ -33,7 +33,9 @@ describe('the form for a new job', () => {
     '%s obeys what every page must, in both languages',
     async (type) => {
       const web = await testWeb()
-      for (const language of ['en', 'fr']) await page(web, `/jobs/new?type=${type}`, language)
+      for (const language of ['en', 'fr']) {
+        expect(await page(web, `/jobs/new?type=${type}`, language)).toContain(`name="type" value="${type}"`)
+      }
     },
   )
 
