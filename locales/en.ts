@@ -22,13 +22,19 @@ export const en = {
   'state.running': 'Running',
   'state.never': 'Never',
   'auth.nobody': 'admin (no sign-in)',
-  'refused.no_proxy_secret': 'This server listens on a network port, and no secret is configured that proves a request came through nginx. Until there is one, nobody is let in. Set the file in BM_PROXY_SECRET_FILE and give nginx the same secret, or listen on a unix socket.',
-  'refused.not_through_proxy': 'This request did not come through YunoHost’s web server. Open the dashboard by its public address.',
-  'refused.no_identity': 'YunoHost did not say who you are. Sign in on its portal, then open this page again.',
+  'refused.no_proxy_secret':
+    'This server listens on a network port, and no secret is configured that proves a request came through nginx. Until there is one, nobody is let in. Set the file in BM_PROXY_SECRET_FILE and give nginx the same secret, or listen on a unix socket.',
+  'refused.not_through_proxy':
+    'This request did not come through YunoHost’s web server. Open the dashboard by its public address.',
+  'refused.no_identity':
+    'YunoHost did not say who you are. Sign in on its portal, then open this page again.',
   'refused.wrong_host': 'Without sign-in, the dashboard answers only under its own address, not as “{name}”.',
-  'refused.group_unreadable': 'The list of YunoHost’s admins could not be read, so nobody can be let in for now. Try again in a moment; if it stays, look at the “nslcd” service.',
-  'refused.not_in_group': '“{name}” is not in the group “admins” of this YunoHost. An admin can add you under Users → Groups in the webadmin.',
-  'refused.form_token': 'The form was too old or made for somebody else. Nothing was changed. Go back, reload the page and send it again.',
+  'refused.group_unreadable':
+    'The list of YunoHost’s admins could not be read, so nobody can be let in for now. Try again in a moment; if it stays, look at the “nslcd” service.',
+  'refused.not_in_group':
+    '“{name}” is not in the group “admins” of this YunoHost. An admin can add you under Users → Groups in the webadmin.',
+  'refused.form_token':
+    'The form was too old or made for somebody else. Nothing was changed. Go back, reload the page and send it again.',
   'refused.form_origin': 'The form was sent from another site. Nothing was changed.',
   'refused.form_size': 'The form has no stated size or is larger than 1 MiB. Nothing was changed.',
   'refused.form_type': 'The form was sent in a form that this page does not read. Nothing was changed.',
@@ -51,21 +57,32 @@ export const en = {
   'home.attention.no_good_since': '“{name}” has had no good backup for {duration}.',
   'home.attention.no_good_ever': '“{name}” has never had a good backup.',
   'home.attention.last_error': 'Last error: {error}',
-  'home.attention.late_hint': 'Its time has passed and nothing ran. Run it now; if that works, the next one should come by itself.',
-  'home.attention.warning': { one: 'The last backup of “{name}” has {count} warning.', other: 'The last backup of “{name}” has {count} warnings.' },
-  'home.attention.warning_hint': 'The archive exists, but something in it may be missing or older than it should be. The run says what.',
+  'home.attention.late_hint':
+    'Its time has passed and nothing ran. Run it now; if that works, the next one should come by itself.',
+  'home.attention.warning': {
+    one: 'The last backup of “{name}” has {count} warning.',
+    other: 'The last backup of “{name}” has {count} warnings.',
+  },
+  'home.attention.warning_hint':
+    'The archive exists, but something in it may be missing or older than it should be. The run says what.',
   'home.attention.hold': 'Old archives of “{name}” are no longer removed: {reason}',
-  'home.attention.hold_hint': 'Look at its archives, then allow removal again on the job’s page. Until then they take more and more space.',
+  'home.attention.hold_hint':
+    'Look at its archives, then allow removal again on the job’s page. Until then they take more and more space.',
   'home.attention.disk_low': 'The archives’ disk is filling up: {free} of {total} left.',
   'home.attention.disk_full': 'The archives’ disk is full: {free} of {total} left.',
-  'home.attention.disk_hint': 'A backup that would leave less than {reserve} free is not started. Delete archives you no longer need, or keep fewer.',
+  'home.attention.disk_hint':
+    'A backup that would leave less than {reserve} free is not started. Delete archives you no longer need, or keep fewer.',
   'home.attention.corrupted': { one: '{count} archive is damaged', other: '{count} archives are damaged' },
-  'home.attention.corrupted_hint': 'Their content is no longer what was written: the disk or a program changed it. Make a new backup, and have the disk checked.',
+  'home.attention.corrupted_hint':
+    'Their content is no longer what was written: the disk or a program changed it. Make a new backup, and have the disk checked.',
   'home.attention.open_run': 'Open the run',
   'home.attention.open_job': 'Open the job',
   'home.attention.archives': 'Look at the archives',
   'home.sum.label': 'In short',
-  'home.sum.apps': { one: '{protected} of {count} app protected', other: '{protected} of {count} apps protected' },
+  'home.sum.apps': {
+    one: '{protected} of {count} app protected',
+    other: '{protected} of {count} apps protected',
+  },
   'home.sum.newest': 'newest good backup {when}',
   'home.sum.no_backup': 'no good backup yet',
   'home.sum.archives': { one: '{size} in {count} archive', other: '{size} in {count} archives' },
@@ -98,11 +115,16 @@ export const en = {
   'home.unprotected': { one: '{count} app is not protected', other: '{count} apps are not protected' },
   'home.unprotected.more': { one: 'and {count} more', other: 'and {count} more' },
   'home.protect': 'Protect it',
-  'home.protect_hint': 'Makes a job that runs every night at 03:00 and keeps the last 7 days, 4 weeks and 6 months. You can change it at any time.',
+  'home.protect_hint':
+    'Makes a job that runs every night at 03:00 and keeps the last 7 days, 4 weeks and 6 months. You can change it at any time.',
   'home.flash.nothing': 'Nothing was chosen, or all of it is protected already.',
   'home.flash.protected': { one: '{count} job was created.', other: '{count} jobs were created.' },
-  'home.flash.some_failed': { one: '{created} created, {count} not: “{name}” – {reason}', other: '{created} created, {count} not. The first: “{name}” – {reason}' },
-  'home.first.intro': 'Nothing is backed up yet. Three choices, and this server is protected from tonight on.',
+  'home.flash.some_failed': {
+    one: '{created} created, {count} not: “{name}” – {reason}',
+    other: '{created} created, {count} not. The first: “{name}” – {reason}',
+  },
+  'home.first.intro':
+    'Nothing is backed up yet. Three choices, and this server is protected from tonight on.',
   'home.first.what': 'Choose what to protect',
   'home.first.no_apps': 'No YunoHost app was found on this server.',
   'home.first.system': 'The system',
@@ -160,7 +182,10 @@ export const en = {
   'jobs.type.missing': 'Not possible here: the program “{tool}” is missing.',
   'jobs.new.title': 'New job',
   'jobs.edit.title': 'Edit “{name}”',
-  'jobs.form.wrong': { one: '{count} thing must be corrected. Nothing was saved.', other: '{count} things must be corrected. Nothing was saved.' },
+  'jobs.form.wrong': {
+    one: '{count} thing must be corrected. Nothing was saved.',
+    other: '{count} things must be corrected. Nothing was saved.',
+  },
   'jobs.form.create': 'Create the job',
   'jobs.form.save': 'Save',
   'jobs.form.preview': 'Update the preview',
@@ -179,11 +204,13 @@ export const en = {
   'jobs.field.parts': 'System parts',
   'jobs.field.parts_hint': 'None ticked means all of them, also those that YunoHost adds later.',
   'jobs.field.path': 'Folder',
-  'jobs.field.path_hint': 'The full path, such as /opt/photos. Everything below it is saved; other disks mounted inside are not.',
+  'jobs.field.path_hint':
+    'The full path, such as /opt/photos. Everything below it is saved; other disks mounted inside are not.',
   'jobs.field.excludes': 'Leave out',
   'jobs.field.excludes_hint': 'One pattern per line, such as cache/ or *.tmp, relative to the folder.',
   'jobs.field.core_only': 'Only the core: without the large data folders',
-  'jobs.field.core_only_hint': 'Quick and small, but a restore will not bring back files such as photos or mails.',
+  'jobs.field.core_only_hint':
+    'Quick and small, but a restore will not bring back files such as photos or mails.',
   'jobs.preset.hourly': 'Every hour',
   'jobs.preset.daily': 'Every day',
   'jobs.preset.weekly': 'Every week',
@@ -197,7 +224,8 @@ export const en = {
   'jobs.field.cron_hint': 'Minute, hour, day, month, weekday – or @daily and the like.',
   'jobs.field.zone': 'Times are those of {zone}.',
   'jobs.mode.gfs': 'Days, weeks and months',
-  'jobs.mode.gfs_hint': 'The newest of each of the last days, weeks, months and years: far back, with little space',
+  'jobs.mode.gfs_hint':
+    'The newest of each of the last days, weeks, months and years: far back, with little space',
   'jobs.mode.daily': 'Days',
   'jobs.mode.daily_hint': 'The newest of each day; older ones go',
   'jobs.mode.count': 'A number',
@@ -211,16 +239,21 @@ export const en = {
   'jobs.field.in_keep': 'Keep – {field}',
   'jobs.field.max_bytes': 'At most together (optional)',
   'jobs.field.max_bytes_hint': 'Such as 50 GiB: beyond it, the oldest go first.',
-  'jobs.keep.always': 'Never removed: the newest good archive, pinned ones, and those in use. Nothing is removed after a failed run.',
+  'jobs.keep.always':
+    'Never removed: the newest good archive, pinned ones, and those in use. Nothing is removed after a failed run.',
   'jobs.keep.count': { one: 'the newest one', other: 'the {count} newest' },
-  'jobs.keep.daily': { one: 'the newest of today and of the day before', other: 'the newest of each of the last {count} days' },
+  'jobs.keep.daily': {
+    one: 'the newest of today and of the day before',
+    other: 'the newest of each of the last {count} days',
+  },
   'jobs.keep.gfs': 'the newest of each of the last {periods}',
   'jobs.keep.days': { one: '{count} day', other: '{count} days' },
   'jobs.keep.weeks': { one: '{count} week', other: '{count} weeks' },
   'jobs.keep.months': { one: '{count} month', other: '{count} months' },
   'jobs.keep.years': { one: '{count} year', other: '{count} years' },
   'jobs.keep.limited': '{rule}; at most {size} together',
-  'jobs.hooks.hint': 'Run as root by “sh -c”. If the first command fails, nothing is backed up. The second runs whatever happened; BM_STATUS, BM_ARCHIVE and BM_ERROR tell it what.',
+  'jobs.hooks.hint':
+    'Run as root by “sh -c”. If the first command fails, nothing is backed up. The second runs whatever happened; BM_STATUS, BM_ARCHIVE and BM_ERROR tell it what.',
   'jobs.field.pre_hook': 'Before the backup',
   'jobs.field.pre_hook_hint': 'Such as: systemctl stop myservice',
   'jobs.field.post_hook': 'After the backup',
@@ -234,12 +267,21 @@ export const en = {
   'jobs.preview.runs': 'Next five runs',
   'jobs.preview.name': 'Name of the next archive',
   'jobs.preview.now': 'Archives that exist now',
-  'jobs.preview.nothing_goes': { one: 'Nothing would go: {count} archive stays.', other: 'Nothing would go: all {count} archives stay.' },
-  'jobs.preview.goes': { one: '{count} archive ({size}) would go after the next good run, {stay} stay.', other: '{count} archives ({size}) would go after the next good run, {stay} stay.' },
+  'jobs.preview.nothing_goes': {
+    one: 'Nothing would go: {count} archive stays.',
+    other: 'Nothing would go: all {count} archives stay.',
+  },
+  'jobs.preview.goes': {
+    one: '{count} archive ({size}) would go after the next good run, {stay} stay.',
+    other: '{count} archives ({size}) would go after the next good run, {stay} stay.',
+  },
   'jobs.preview.which': 'Which ones',
   'jobs.preview.more': { one: 'and {count} more', other: 'and {count} more' },
   'jobs.preview.later': 'What would be kept',
-  'jobs.preview.keep': { one: 'After {duration}, {count} of {made} archives would be kept, from {oldest}.', other: 'After {duration}, {count} of {made} archives would be kept, back to {oldest}.' },
+  'jobs.preview.keep': {
+    one: 'After {duration}, {count} of {made} archives would be kept, from {oldest}.',
+    other: 'After {duration}, {count} of {made} archives would be kept, back to {oldest}.',
+  },
   'jobs.preview.size': 'About {size}, if each is as large as the last one ({each}).',
   'jobs.preview.kept': 'kept',
   'jobs.preview.gone': 'made, later removed',
@@ -259,7 +301,10 @@ export const en = {
   'jobs.runs': 'Runs',
   'jobs.runs.none': 'No run yet.',
   'jobs.archives': { one: '{count} archive, {size}', other: '{count} archives, {size}' },
-  'jobs.archives.more': { one: '{count} older one is on the archives page', other: '{count} older ones are on the archives page' },
+  'jobs.archives.more': {
+    one: '{count} older one is on the archives page',
+    other: '{count} older ones are on the archives page',
+  },
   'jobs.archives.none': 'No archive yet.',
   'jobs.archives.corrupted': 'damaged',
   'jobs.archives.goes': 'to be removed',
@@ -283,7 +328,8 @@ export const en = {
   'jobs.reason.over_budget': 'beyond the size limit',
   'jobs.reason.corrupted': 'damaged, and a newer good one exists',
   'jobs.hold': 'Old archives of this job are not removed: {reason}',
-  'jobs.hold_hint': 'Something looked wrong, so removal waits until you have looked. If all is well, allow it again.',
+  'jobs.hold_hint':
+    'Something looked wrong, so removal waits until you have looked. If all is well, allow it again.',
   'jobs.hold_reason.verify_failed': 'an archive turned out to be damaged',
   'jobs.release': 'Allow removal again',
   'jobs.skipped': 'Runs that were skipped',
@@ -294,11 +340,19 @@ export const en = {
   'jobs.retention.nothing': 'Nothing is to be removed now.',
   'jobs.retention.goes': 'These go for good',
   'jobs.retention.stays': { one: '{count} archive stays', other: '{count} archives stay' },
-  'jobs.retention.button': { one: 'Delete {count} archive, {size}', other: 'Delete {count} archives, {size}' },
-  'jobs.retention.changed': 'The plan has changed since you saw it. Nothing was removed; this is what would go now.',
+  'jobs.retention.button': {
+    one: 'Delete {count} archive, {size}',
+    other: 'Delete {count} archives, {size}',
+  },
+  'jobs.retention.changed':
+    'The plan has changed since you saw it. Nothing was removed; this is what would go now.',
   'jobs.delete.title': 'Delete the job “{name}”?',
   'jobs.delete.goes': 'The job, its settings and the history of its runs go. It will not run again.',
-  'jobs.delete.stay': { one: 'Its archive stays ({size}), as an archive of no job; it can be deleted on the archives page.', other: 'Its {count} archives stay ({size}), as archives of no job; they can be deleted on the archives page.' },
+  'jobs.delete.stay': {
+    one: 'Its archive stays ({size}), as an archive of no job; it can be deleted on the archives page.',
+    other:
+      'Its {count} archives stay ({size}), as archives of no job; they can be deleted on the archives page.',
+  },
   'jobs.delete.button': 'Delete the job “{name}”',
   'jobs.flash.created': 'The job “{name}” was created.',
   'jobs.flash.saved': 'The job “{name}” was saved.',
@@ -307,7 +361,10 @@ export const en = {
   'jobs.flash.disabled': 'The job “{name}” is off: it does not run by itself.',
   'jobs.flash.running': 'This job is waiting or running already; this is that run.',
   'jobs.flash.released': 'Old archives of “{name}” may be removed again.',
-  'jobs.flash.removed': { one: '{count} archive was removed, {size} freed.', other: '{count} archives were removed, {size} freed.' },
+  'jobs.flash.removed': {
+    one: '{count} archive was removed, {size} freed.',
+    other: '{count} archives were removed, {size} freed.',
+  },
   // --- end jobs ---
 
   // --- runs ---
@@ -402,7 +459,10 @@ export const en = {
   'archives.summary': { one: '{number} archive, {size}', other: '{number} archives, {size}' },
   'archives.rescan': 'Look at the folder again',
   'archives.stale': 'What follows is what was known before.',
-  'archives.unfinished': { one: 'One file is not an archive yet: it is still being written, or was left by a crash.', other: '{count} files are not archives yet: they are still being written, or were left by a crash.' },
+  'archives.unfinished': {
+    one: 'One file is not an archive yet: it is still being written, or was left by a crash.',
+    other: '{count} files are not archives yet: they are still being written, or were left by a crash.',
+  },
   'archives.unfinished.file': '{file} · {size} · last written {when}',
   'archives.search': 'Search name, app or job',
   'archives.filter.app': 'App',
@@ -412,7 +472,8 @@ export const en = {
   'archives.filter.all': 'All',
   'archives.filter.apply': 'Search',
   'archives.filter.clear': 'Show all',
-  'archives.none_yet': 'There is no archive yet. The first one appears here after a job’s first run, or when somebody makes a backup in YunoHost’s webadmin.',
+  'archives.none_yet':
+    'There is no archive yet. The first one appears here after a job’s first run, or when somebody makes a backup in YunoHost’s webadmin.',
   'archives.none_found': 'No archive fits this search.',
   'archives.name': 'Name',
   'archives.what': 'What',
@@ -433,8 +494,10 @@ export const en = {
   'archives.state.pinned': 'Pinned',
   'archives.meaning.ok': 'Its content is what was written, as far as was last seen.',
   'archives.meaning.unverified': 'Nobody has read it again since it was found. Verify it to be sure.',
-  'archives.meaning.corrupted': 'Its content is not what was written. It does not count as a backup any more; nothing older is removed for its sake.',
-  'archives.meaning.missing': 'The file is not in the archives’ folder any more. If its disk is only unmounted, it will be back by itself.',
+  'archives.meaning.corrupted':
+    'Its content is not what was written. It does not count as a backup any more; nothing older is removed for its sake.',
+  'archives.meaning.missing':
+    'The file is not in the archives’ folder any more. If its disk is only unmounted, it will be back by itself.',
   'archives.meaning.deleting': 'It is being removed from the disk.',
   'archives.meaning.verifying': 'The whole file is being read and compared. This page shows the result.',
   'archives.origin.local': 'made here',
@@ -462,9 +525,11 @@ export const en = {
   'archives.delete': 'Delete…',
   'archives.delete.hint': 'Asks once more and says what would be lost.',
   'archives.delete.title': 'Delete {name}?',
-  'archives.delete.what': 'This deletes the file {file} ({size}) and its description: the backup of “{what}” made on {when}.',
+  'archives.delete.what':
+    'This deletes the file {file} ({size}) and its description: the backup of “{what}” made on {when}.',
   'archives.delete.for_good': 'It cannot be taken back. Copies on other servers are not touched.',
-  'archives.delete.last': 'This is the last good archive of “{what}”. Without it, nothing of it could be restored from this server.',
+  'archives.delete.last':
+    'This is the last good archive of “{what}”. Without it, nothing of it could be restored from this server.',
   'archives.delete.type': 'Type the name of the archive to delete it all the same:',
   'archives.delete.mistyped': 'This is not its name. Nothing was deleted.',
   'archives.delete.pinned': 'It is pinned, so it cannot be deleted. Unpin it first, if it is really to go.',
@@ -508,19 +573,25 @@ export const en = {
   'settings.unit.minutes': 'minutes',
   'settings.unit.runs': 'runs',
   'settings.verifyEveryDays': 'Read every archive again within',
-  'settings.verifyEveryDays.hint': 'Each archive is read and compared in turn, so that a failing disk shows early. 0 turns this off.',
+  'settings.verifyEveryDays.hint':
+    'Each archive is read and compared in turn, so that a failing disk shows early. 0 turns this off.',
   'settings.diskReserveBytes': 'Keep free on the archives’ disk',
-  'settings.diskReserveBytes.hint': 'A backup that would leave less is not started. Write for example 5GiB; empty means 5% of the disk, 1 GiB at most.',
+  'settings.diskReserveBytes.hint':
+    'A backup that would leave less is not started. Write for example 5GiB; empty means 5% of the disk, 1 GiB at most.',
   'settings.generalLaneSize': 'At the same time',
-  'settings.generalLaneSize.hint': 'Runs of folders and databases that may go on side by side. What YunoHost itself does is always one after the other.',
+  'settings.generalLaneSize.hint':
+    'Runs of folders and databases that may go on side by side. What YunoHost itself does is always one after the other.',
   'settings.defaultTimeoutS': 'Longest run',
-  'settings.defaultTimeoutS.hint': 'A run that takes longer is stopped, unless its job says otherwise. 720 minutes are 12 hours.',
+  'settings.defaultTimeoutS.hint':
+    'A run that takes longer is stopped, unless its job says otherwise. 720 minutes are 12 hours.',
   'settings.historyDays': 'Keep runs and their logs for',
   'settings.historyDays.hint': 'Older runs are forgotten. Archives are not touched by this.',
   'settings.catchUpSpreadMin': 'Spread missed runs over',
-  'settings.catchUpSpreadMin.hint': 'After the server was off, what was missed is made up for within this time, not all at once.',
+  'settings.catchUpSpreadMin.hint':
+    'After the server was off, what was missed is made up for within this time, not all at once.',
   'settings.instance': 'This instance',
-  'settings.instance.hint': 'These come from the service’s environment (BM_… variables) and need a restart to change.',
+  'settings.instance.hint':
+    'These come from the service’s environment (BM_… variables) and need a restart to change.',
   'settings.fact.name': 'Name',
   'settings.fact.id': 'Identity',
   'settings.fact.url': 'Address',
@@ -582,21 +653,25 @@ export const en = {
   'field.has_slash': 'Slashes are not possible here.',
   'field.name_taken': 'Another job has this name.',
   'field.unknown_type': 'BackupManager has no such type of job.',
-  'field.cron_invalid': 'This is not a schedule. Five fields are expected: minute, hour, day, month, weekday – for example “0 3 * * *” for every day at 03:00.',
+  'field.cron_invalid':
+    'This is not a schedule. Five fields are expected: minute, hour, day, month, weekday – for example “0 3 * * *” for every day at 03:00.',
   'field.cron_never': 'This schedule never comes: there is no such date.',
   'field.path_not_absolute': 'The path must begin with a slash.',
   'field.path_missing': 'There is nothing at this path.',
   'field.path_not_directory': 'This path is not a folder.',
-  'field.path_contains_archives': 'This folder contains the archives: each backup would contain all the earlier ones.',
+  'field.path_contains_archives':
+    'This folder contains the archives: each backup would contain all the earlier ones.',
   'field.path_inside_archives': 'This folder lies inside the archives’ folder.',
-  'field.path_contains_data': 'This folder contains BackupManager’s own data, which changes while it is read.',
+  'field.path_contains_data':
+    'This folder contains BackupManager’s own data, which changes while it is read.',
   'field.path_inside_data': 'This folder is part of BackupManager’s own data.',
   'field.path_unreadable': 'This folder cannot be read.',
   'field.exclude_invalid': 'One of the exclusions is not a valid pattern.',
   'field.excludes_everything': 'These exclusions leave nothing to back up.',
   'field.app_not_installed': 'This app is not installed here.',
   'field.part_unknown': 'YunoHost has no such system part.',
-  'field.policy_invalid': 'This would keep nothing, or cannot be understood. At least one number must be above zero.',
+  'field.policy_invalid':
+    'This would keep nothing, or cannot be understood. At least one number must be above zero.',
   'field.mode_invalid': 'File modes are three or four digits from 0 to 7, such as 0750.',
   'field.json_invalid': 'This is not valid JSON.',
   'field.unexpected': 'This is not known here.',
@@ -606,69 +681,93 @@ export const en = {
   'problem.validation_failed.title': 'Something in the form is not right',
   'problem.validation_failed.hint': 'Look at the fields that are marked. Nothing was changed.',
   'problem.name_invalid.title': 'This name cannot be used',
-  'problem.name_invalid.hint': 'Names have letters, digits, “_”, “-” and dots, 50 at most. Choose another one.',
+  'problem.name_invalid.hint':
+    'Names have letters, digits, “_”, “-” and dots, 50 at most. Choose another one.',
   'problem.job_not_found.title': 'There is no such job',
-  'problem.job_not_found.hint': 'It may have been removed in the meantime. Its archives, if it had any, are still in the list of archives.',
+  'problem.job_not_found.hint':
+    'It may have been removed in the meantime. Its archives, if it had any, are still in the list of archives.',
   'problem.job_already_running.title': 'This job is already waiting or running',
-  'problem.job_already_running.hint': 'A job never runs twice at one time. Wait for its end, or cancel the present run first.',
+  'problem.job_already_running.hint':
+    'A job never runs twice at one time. Wait for its end, or cancel the present run first.',
   'problem.run_not_found.title': 'There is no such run',
-  'problem.run_not_found.hint': 'Runs are forgotten after the number of days set under Settings, or with their job.',
+  'problem.run_not_found.hint':
+    'Runs are forgotten after the number of days set under Settings, or with their job.',
   'problem.run_finished.title': 'This run has already ended',
   'problem.run_finished.hint': 'There is nothing left to stop.',
   'problem.archive_not_found.title': 'There is no such archive',
   'problem.archive_not_found.hint': 'It may have been deleted, here or in YunoHost’s webadmin.',
   'problem.archive_exists.title': 'An archive of this name exists already',
-  'problem.archive_exists.hint': 'Nothing is ever overwritten. Start the job again: it takes the next free name.',
+  'problem.archive_exists.hint':
+    'Nothing is ever overwritten. Start the job again: it takes the next free name.',
   'problem.archive_pinned.title': 'This archive is pinned',
   'problem.archive_pinned.hint': 'Pinned archives are never deleted. Unpin it first, if it is really to go.',
   'problem.archive_in_use.title': 'This archive is in use',
   'problem.archive_in_use.hint': 'It is being verified, restored or sent. Try again when that has ended.',
   'problem.archive_corrupted.title': 'This archive is damaged',
-  'problem.archive_corrupted.hint': 'Its content is not what was written. Use another archive, and look at the disk it lies on.',
+  'problem.archive_corrupted.hint':
+    'Its content is not what was written. Use another archive, and look at the disk it lies on.',
   'problem.archive_last_good.title': 'This is the last good archive',
-  'problem.archive_last_good.hint': 'Without it nothing would be left to restore from. Make another backup first.',
+  'problem.archive_last_good.hint':
+    'Without it nothing would be left to restore from. Make another backup first.',
   'problem.archive_truncated.title': 'The archive is incomplete',
-  'problem.archive_truncated.hint': 'It ended before it should have. It was thrown away; run the job again and look at the disk if it happens twice.',
+  'problem.archive_truncated.hint':
+    'It ended before it should have. It was thrown away; run the job again and look at the disk if it happens twice.',
   'problem.archives_dir_missing.title': 'The archives’ folder is not there',
-  'problem.archives_dir_missing.hint': 'Is the disk mounted? Nothing is written or removed until the folder is back.',
+  'problem.archives_dir_missing.hint':
+    'Is the disk mounted? Nothing is written or removed until the folder is back.',
   'problem.source_unknown.title': 'The job’s type is not known',
-  'problem.source_unknown.hint': 'It was made by another version of BackupManager. Update BackupManager, or remove the job.',
+  'problem.source_unknown.hint':
+    'It was made by another version of BackupManager. Update BackupManager, or remove the job.',
   'problem.source_missing.title': 'What this job backs up is not there',
-  'problem.source_missing.hint': 'The app or folder is gone or its disk is not mounted. If it was removed on purpose, remove the job as well.',
+  'problem.source_missing.hint':
+    'The app or folder is gone or its disk is not mounted. If it was removed on purpose, remove the job as well.',
   'problem.source_unreadable.title': 'What this job backs up could not be read',
-  'problem.source_unreadable.hint': 'The run’s log names the files. Check their rights and the health of the disk.',
+  'problem.source_unreadable.hint':
+    'The run’s log names the files. Check their rights and the health of the disk.',
   'problem.tool_missing.title': 'A program is missing on this server: {tool}',
   'problem.tool_missing.hint': 'Install it, then run the job again.',
   'problem.disk_full.title': 'The disk is full',
-  'problem.disk_full.hint': 'The unfinished archive was removed. Make room (delete archives, keep fewer of them), then run the job again.',
+  'problem.disk_full.hint':
+    'The unfinished archive was removed. Make room (delete archives, keep fewer of them), then run the job again.',
   'problem.insufficient_storage.title': 'Not enough room on the disk',
-  'problem.insufficient_storage.hint': 'The backup needs about {needed}; {free} are free, of which {reserve} must stay free. It was not started. Make room (delete archives, keep fewer of them), then run the job again.',
+  'problem.insufficient_storage.hint':
+    'The backup needs about {needed}; {free} are free, of which {reserve} must stay free. It was not started. Make room (delete archives, keep fewer of them), then run the job again.',
   'problem.yunohost_failed.title': 'YunoHost could not make the backup',
-  'problem.yunohost_failed.hint': 'The run’s log has YunoHost’s own words. Often an app’s backup script needs a running service or more room.',
+  'problem.yunohost_failed.hint':
+    'The run’s log has YunoHost’s own words. Often an app’s backup script needs a running service or more room.',
   'problem.yunohost_busy.title': 'YunoHost is busy with something else',
-  'problem.yunohost_busy.hint': 'Another YunoHost command is running, such as an upgrade. The job runs again at its next time; you can also start it yourself later.',
+  'problem.yunohost_busy.hint':
+    'Another YunoHost command is running, such as an upgrade. The job runs again at its next time; you can also start it yourself later.',
   'problem.nothing_backed_up.title': 'Nothing was backed up',
-  'problem.nothing_backed_up.hint': 'None of the parts could be saved. The run’s log says why for each of them.',
+  'problem.nothing_backed_up.hint':
+    'None of the parts could be saved. The run’s log says why for each of them.',
   'problem.hook_failed.title': 'The command before the backup failed',
-  'problem.hook_failed.hint': 'The backup was not started, because it might have been inconsistent. The run’s log has the command’s output.',
+  'problem.hook_failed.hint':
+    'The backup was not started, because it might have been inconsistent. The run’s log has the command’s output.',
   'problem.command_failed.title': 'A program failed: {command}',
   'problem.command_failed.hint': 'The run’s log has its last words.',
   'problem.timed_out.title': 'It took too long and was stopped',
-  'problem.timed_out.hint': 'Nothing unfinished is left. If the job really needs more time, raise its time limit.',
+  'problem.timed_out.hint':
+    'Nothing unfinished is left. If the job really needs more time, raise its time limit.',
   'problem.cancelled.title': 'It was cancelled',
   'problem.cancelled.hint': 'Everything it had started was stopped, and nothing unfinished is left.',
   'problem.interrupted.title': 'The run was interrupted',
-  'problem.interrupted.hint': 'The server stopped or restarted meanwhile. What was unfinished has been removed; run the job again.',
+  'problem.interrupted.hint':
+    'The server stopped or restarted meanwhile. What was unfinished has been removed; run the job again.',
   'problem.helper_refused.title': 'The part of BackupManager that has root rights refused',
-  'problem.helper_refused.hint': 'This is a fault of BackupManager or of its installation. Please report it with the lines of the log.',
+  'problem.helper_refused.hint':
+    'This is a fault of BackupManager or of its installation. Please report it with the lines of the log.',
   'problem.helper_unavailable.title': 'The part of BackupManager that has root rights does not answer',
-  'problem.helper_unavailable.hint': 'Without it nothing can be backed up. Look at the service’s log; restarting BackupManager often helps.',
+  'problem.helper_unavailable.hint':
+    'Without it nothing can be backed up. Look at the service’s log; restarting BackupManager often helps.',
   'problem.database_damaged.title': 'BackupManager’s database is damaged',
-  'problem.database_damaged.hint': 'It was not touched. The archives themselves are whole. Restore the database from a copy, or move it away to begin a new one.',
+  'problem.database_damaged.hint':
+    'It was not touched. The archives themselves are whole. Restore the database from a copy, or move it away to begin a new one.',
   'problem.database_newer.title': 'The database comes from a newer version of BackupManager',
   'problem.database_newer.hint': 'It was not touched. Install that version again.',
   'problem.record_damaged.title': 'One entry of the database cannot be read',
-  'problem.record_damaged.hint': '{where}: {detail}. Everything else works; delete the entry and make it again.',
+  'problem.record_damaged.hint':
+    '{where}: {detail}. Everything else works; delete the entry and make it again.',
   'problem.instance_locked.title': 'Another BackupManager already uses this data',
   'problem.instance_locked.hint': 'Only one server may run on one data folder. Stop the other one first.',
   'problem.not_admin.title': 'This page is for admins',
@@ -680,14 +779,16 @@ export const en = {
   'problem.page_not_found.title': 'There is no such page',
   'problem.page_not_found.hint': 'The address may be wrong, or what it showed is gone.',
   'problem.internal.title': 'Something went wrong inside BackupManager',
-  'problem.internal.hint': 'This is a fault of the program. The details are in its log; please report them with this number: {id}',
+  'problem.internal.hint':
+    'This is a fault of the program. The details are in its log; please report them with this number: {id}',
   // --- end problems ---
 
   // --- warnings and notes of runs: warning.<code> ---
   'warning.file_changed': 'A file changed while it was read: {path}',
   'warning.file_vanished': 'A file disappeared before it was read: {path}',
   'warning.file_shrank': 'A file became shorter while it was read; the rest was filled with zeros: {path}',
-  'warning.file_unreadable': 'A file could not be read and is not in the archive: {path}',
+  'warning.file_unreadable':
+    'A file could not be read, so it is missing or incomplete in the archive: {path}',
   'warning.sockets_skipped': 'Sockets were left out: they exist only while a program runs ({count}).',
   'warning.mounts_skipped': 'Other disks mounted inside the folder were left out ({count}).',
   'warning.post_hook_failed': 'The command after the backup failed: {detail}',

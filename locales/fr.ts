@@ -23,16 +23,24 @@ export const fr: Record<MessageKey, Message> = {
   'state.running': 'En cours',
   'state.never': 'Jamais',
   'auth.nobody': 'admin (sans connexion)',
-  'refused.no_proxy_secret': 'Ce serveur écoute sur un port réseau et aucun secret ne lui permet de vérifier qu’une requête passe bien par nginx. Tant qu’il n’y en a pas, personne n’entre. Indiquez le fichier dans BM_PROXY_SECRET_FILE et donnez le même secret à nginx, ou écoutez sur une socket unix.',
-  'refused.not_through_proxy': 'Cette requête n’est pas passée par le serveur web de YunoHost. Ouvrez le tableau de bord par son adresse publique.',
-  'refused.no_identity': 'YunoHost n’a pas indiqué qui vous êtes. Connectez-vous sur son portail, puis rouvrez cette page.',
-  'refused.wrong_host': 'Sans connexion, le tableau de bord ne répond qu’à sa propre adresse, pas à « {name} ».',
-  'refused.group_unreadable': 'La liste des administrateurs de YunoHost n’a pas pu être lue : personne ne peut entrer pour l’instant. Réessayez dans un moment ; si cela persiste, regardez le service « nslcd ».',
-  'refused.not_in_group': '« {name} » ne fait pas partie du groupe « admins » de ce YunoHost. Un administrateur peut vous y ajouter dans la webadmin, Utilisateurs → Groupes.',
-  'refused.form_token': 'Le formulaire était périmé ou destiné à quelqu’un d’autre. Rien n’a été modifié. Revenez en arrière, rechargez la page et envoyez-le à nouveau.',
+  'refused.no_proxy_secret':
+    'Ce serveur écoute sur un port réseau et aucun secret ne lui permet de vérifier qu’une requête passe bien par nginx. Tant qu’il n’y en a pas, personne n’entre. Indiquez le fichier dans BM_PROXY_SECRET_FILE et donnez le même secret à nginx, ou écoutez sur une socket unix.',
+  'refused.not_through_proxy':
+    'Cette requête n’est pas passée par le serveur web de YunoHost. Ouvrez le tableau de bord par son adresse publique.',
+  'refused.no_identity':
+    'YunoHost n’a pas indiqué qui vous êtes. Connectez-vous sur son portail, puis rouvrez cette page.',
+  'refused.wrong_host':
+    'Sans connexion, le tableau de bord ne répond qu’à sa propre adresse, pas à « {name} ».',
+  'refused.group_unreadable':
+    'La liste des administrateurs de YunoHost n’a pas pu être lue : personne ne peut entrer pour l’instant. Réessayez dans un moment ; si cela persiste, regardez le service « nslcd ».',
+  'refused.not_in_group':
+    '« {name} » ne fait pas partie du groupe « admins » de ce YunoHost. Un administrateur peut vous y ajouter dans la webadmin, Utilisateurs → Groupes.',
+  'refused.form_token':
+    'Le formulaire était périmé ou destiné à quelqu’un d’autre. Rien n’a été modifié. Revenez en arrière, rechargez la page et envoyez-le à nouveau.',
   'refused.form_origin': 'Le formulaire provenait d’un autre site. Rien n’a été modifié.',
   'refused.form_size': 'Le formulaire n’annonce pas sa taille ou dépasse 1 Mio. Rien n’a été modifié.',
-  'refused.form_type': 'Le formulaire a été envoyé dans un format que cette page ne lit pas. Rien n’a été modifié.',
+  'refused.form_type':
+    'Le formulaire a été envoyé dans un format que cette page ne lit pas. Rien n’a été modifié.',
   'problem.code': 'Code : {code} · HTTP {status}',
   'problem.home': 'Retour à l’accueil',
   'problem.said': 'Message reçu :',
@@ -47,26 +55,43 @@ export const fr: Record<MessageKey, Message> = {
   'home.title.first': '– rien n’est encore protégé',
   'home.title.failed': { one: '■ {count} échec', other: '■ {count} échecs' },
   'home.title.warning': { one: '▲ {count} avertissement', other: '▲ {count} avertissements' },
-  'home.attention.title': { one: '{count} point demande votre attention', other: '{count} points demandent votre attention' },
+  'home.attention.title': {
+    one: '{count} point demande votre attention',
+    other: '{count} points demandent votre attention',
+  },
   'home.attention.more': { one: 'et {count} autre', other: 'et {count} autres' },
   'home.attention.no_good_since': '« {name} » n’a pas de bonne sauvegarde depuis {duration}.',
   'home.attention.no_good_ever': '« {name} » n’a encore jamais eu de bonne sauvegarde.',
   'home.attention.last_error': 'Dernière erreur : {error}',
-  'home.attention.late_hint': 'Son heure est passée et rien n’a été exécuté. Lancez-la maintenant ; si tout va bien, la suivante se fera d’elle-même.',
-  'home.attention.warning': { one: 'La dernière sauvegarde de « {name} » comporte {count} avertissement.', other: 'La dernière sauvegarde de « {name} » comporte {count} avertissements.' },
-  'home.attention.warning_hint': 'L’archive existe, mais il peut y manquer quelque chose. Le détail est dans l’exécution.',
+  'home.attention.late_hint':
+    'Son heure est passée et rien n’a été exécuté. Lancez-la maintenant ; si tout va bien, la suivante se fera d’elle-même.',
+  'home.attention.warning': {
+    one: 'La dernière sauvegarde de « {name} » comporte {count} avertissement.',
+    other: 'La dernière sauvegarde de « {name} » comporte {count} avertissements.',
+  },
+  'home.attention.warning_hint':
+    'L’archive existe, mais il peut y manquer quelque chose. Le détail est dans l’exécution.',
   'home.attention.hold': 'Les anciennes archives de « {name} » ne sont plus supprimées : {reason}',
-  'home.attention.hold_hint': 'Vérifiez ses archives, puis autorisez à nouveau la suppression sur la page de la tâche. D’ici là, elles prennent de plus en plus de place.',
+  'home.attention.hold_hint':
+    'Vérifiez ses archives, puis autorisez à nouveau la suppression sur la page de la tâche. D’ici là, elles prennent de plus en plus de place.',
   'home.attention.disk_low': 'Le disque des archives se remplit : il reste {free} sur {total}.',
   'home.attention.disk_full': 'Le disque des archives est plein : il reste {free} sur {total}.',
-  'home.attention.disk_hint': 'Une sauvegarde qui laisserait moins de {reserve} libres ne démarre pas. Supprimez les archives inutiles ou conservez-en moins.',
-  'home.attention.corrupted': { one: '{count} archive est endommagée', other: '{count} archives sont endommagées' },
-  'home.attention.corrupted_hint': 'Leur contenu n’est plus celui qui a été écrit : le disque ou un programme l’a modifié. Faites une nouvelle sauvegarde et contrôlez le disque.',
+  'home.attention.disk_hint':
+    'Une sauvegarde qui laisserait moins de {reserve} libres ne démarre pas. Supprimez les archives inutiles ou conservez-en moins.',
+  'home.attention.corrupted': {
+    one: '{count} archive est endommagée',
+    other: '{count} archives sont endommagées',
+  },
+  'home.attention.corrupted_hint':
+    'Leur contenu n’est plus celui qui a été écrit : le disque ou un programme l’a modifié. Faites une nouvelle sauvegarde et contrôlez le disque.',
   'home.attention.open_run': 'Voir l’exécution',
   'home.attention.open_job': 'Voir la tâche',
   'home.attention.archives': 'Voir les archives',
   'home.sum.label': 'En bref',
-  'home.sum.apps': { one: '{protected} application protégée sur {count}', other: '{protected} applications protégées sur {count}' },
+  'home.sum.apps': {
+    one: '{protected} application protégée sur {count}',
+    other: '{protected} applications protégées sur {count}',
+  },
   'home.sum.newest': 'dernière bonne sauvegarde {when}',
   'home.sum.no_backup': 'pas encore de bonne sauvegarde',
   'home.sum.archives': { one: '{size} dans {count} archive', other: '{size} dans {count} archives' },
@@ -96,13 +121,20 @@ export const fr: Record<MessageKey, Message> = {
   'home.pager': '{first}–{last} sur {count} tâches',
   'home.before': 'Précédent',
   'home.after': 'Suivant',
-  'home.unprotected': { one: '{count} application n’est pas protégée', other: '{count} applications ne sont pas protégées' },
+  'home.unprotected': {
+    one: '{count} application n’est pas protégée',
+    other: '{count} applications ne sont pas protégées',
+  },
   'home.unprotected.more': { one: 'et {count} autre', other: 'et {count} autres' },
   'home.protect': 'Protéger',
-  'home.protect_hint': 'Crée une tâche exécutée chaque nuit à 03:00, qui conserve les 7 derniers jours, 4 dernières semaines et 6 derniers mois. Vous pouvez la modifier à tout moment.',
+  'home.protect_hint':
+    'Crée une tâche exécutée chaque nuit à 03:00, qui conserve les 7 derniers jours, 4 dernières semaines et 6 derniers mois. Vous pouvez la modifier à tout moment.',
   'home.flash.nothing': 'Rien n’a été choisi, ou tout est déjà protégé.',
   'home.flash.protected': { one: '{count} tâche a été créée.', other: '{count} tâches ont été créées.' },
-  'home.flash.some_failed': { one: '{created} créée(s), {count} refusée : « {name} » – {reason}', other: '{created} créée(s), {count} refusées. La première : « {name} » – {reason}' },
+  'home.flash.some_failed': {
+    one: '{created} créée(s), {count} refusée : « {name} » – {reason}',
+    other: '{created} créée(s), {count} refusées. La première : « {name} » – {reason}',
+  },
   'home.first.intro': 'Rien n’est encore sauvegardé. Trois choix, et ce serveur est protégé dès cette nuit.',
   'home.first.what': 'Choisissez ce qui doit être protégé',
   'home.first.no_apps': 'Aucune application YunoHost n’a été trouvée sur ce serveur.',
@@ -114,7 +146,8 @@ export const fr: Record<MessageKey, Message> = {
   'home.first.zone': 'Fuseau horaire : {zone}',
   'home.first.keep': 'Conserver',
   'home.first.keep.months': '7 jours, 4 semaines et 6 mois',
-  'home.first.keep.months_hint': 'La plus récente de chacun : environ 15 archives par tâche au bout de six mois',
+  'home.first.keep.months_hint':
+    'La plus récente de chacun : environ 15 archives par tâche au bout de six mois',
   'home.first.keep.fortnight': 'Les 14 derniers jours',
   'home.first.keep.week': 'Les 7 plus récentes',
   'home.first.go': 'Créez les tâches',
@@ -161,7 +194,10 @@ export const fr: Record<MessageKey, Message> = {
   'jobs.type.missing': 'Impossible ici : le programme « {tool} » est absent.',
   'jobs.new.title': 'Nouvelle tâche',
   'jobs.edit.title': 'Modifier « {name} »',
-  'jobs.form.wrong': { one: '{count} point est à corriger. Rien n’a été enregistré.', other: '{count} points sont à corriger. Rien n’a été enregistré.' },
+  'jobs.form.wrong': {
+    one: '{count} point est à corriger. Rien n’a été enregistré.',
+    other: '{count} points sont à corriger. Rien n’a été enregistré.',
+  },
   'jobs.form.create': 'Créer la tâche',
   'jobs.form.save': 'Enregistrer',
   'jobs.form.preview': 'Actualiser l’aperçu',
@@ -173,18 +209,22 @@ export const fr: Record<MessageKey, Message> = {
   'jobs.section.more': 'Plus d’options',
   'jobs.field.type': 'Type',
   'jobs.field.name': 'Nom de la tâche',
-  'jobs.field.name_hint': 'Celui sous lequel vous voulez la retrouver, par exemple « nextcloud » ou « photos de famille ».',
+  'jobs.field.name_hint':
+    'Celui sous lequel vous voulez la retrouver, par exemple « nextcloud » ou « photos de famille ».',
   'jobs.field.app': 'Application',
   'jobs.field.choose': 'Choisir…',
   'jobs.field.no_apps': 'YunoHost ne signale aucune application installée.',
   'jobs.field.parts': 'Parties du système',
-  'jobs.field.parts_hint': 'Aucune case cochée signifie toutes, y compris celles que YunoHost ajoutera plus tard.',
+  'jobs.field.parts_hint':
+    'Aucune case cochée signifie toutes, y compris celles que YunoHost ajoutera plus tard.',
   'jobs.field.path': 'Dossier',
-  'jobs.field.path_hint': 'Le chemin complet, par exemple /opt/photos. Tout ce qu’il contient est sauvegardé, sauf les autres disques montés dedans.',
+  'jobs.field.path_hint':
+    'Le chemin complet, par exemple /opt/photos. Tout ce qu’il contient est sauvegardé, sauf les autres disques montés dedans.',
   'jobs.field.excludes': 'Exclure',
   'jobs.field.excludes_hint': 'Un motif par ligne, par exemple cache/ ou *.tmp, relatif au dossier.',
   'jobs.field.core_only': 'Seulement l’essentiel : sans les gros dossiers de données',
-  'jobs.field.core_only_hint': 'Rapide et léger, mais une restauration ne rendra pas les fichiers tels que photos ou courriels.',
+  'jobs.field.core_only_hint':
+    'Rapide et léger, mais une restauration ne rendra pas les fichiers tels que photos ou courriels.',
   'jobs.preset.hourly': 'Toutes les heures',
   'jobs.preset.daily': 'Tous les jours',
   'jobs.preset.weekly': 'Toutes les semaines',
@@ -198,7 +238,8 @@ export const fr: Record<MessageKey, Message> = {
   'jobs.field.cron_hint': 'Minute, heure, jour, mois, jour de la semaine – ou @daily et semblables.',
   'jobs.field.zone': 'Les heures sont celles de {zone}.',
   'jobs.mode.gfs': 'Jours, semaines et mois',
-  'jobs.mode.gfs_hint': 'La plus récente de chacun des derniers jours, semaines, mois et années : loin en arrière, avec peu de place',
+  'jobs.mode.gfs_hint':
+    'La plus récente de chacun des derniers jours, semaines, mois et années : loin en arrière, avec peu de place',
   'jobs.mode.daily': 'Jours',
   'jobs.mode.daily_hint': 'La plus récente de chaque jour ; les plus anciennes partent',
   'jobs.mode.count': 'Un nombre',
@@ -212,16 +253,21 @@ export const fr: Record<MessageKey, Message> = {
   'jobs.field.in_keep': 'Conserver – {field}',
   'jobs.field.max_bytes': 'Au plus, au total (facultatif)',
   'jobs.field.max_bytes_hint': 'Par exemple 50 Gio : au-delà, les plus anciennes partent d’abord.',
-  'jobs.keep.always': 'Jamais supprimées : la plus récente bonne archive, les archives épinglées et celles en cours d’utilisation. Rien n’est supprimé après une exécution échouée.',
+  'jobs.keep.always':
+    'Jamais supprimées : la plus récente bonne archive, les archives épinglées et celles en cours d’utilisation. Rien n’est supprimé après une exécution échouée.',
   'jobs.keep.count': { one: 'la plus récente', other: 'les {count} plus récentes' },
-  'jobs.keep.daily': { one: 'la plus récente d’aujourd’hui et de la veille', other: 'la plus récente de chacun des {count} derniers jours' },
+  'jobs.keep.daily': {
+    one: 'la plus récente d’aujourd’hui et de la veille',
+    other: 'la plus récente de chacun des {count} derniers jours',
+  },
   'jobs.keep.gfs': 'la plus récente de chacun des derniers : {periods}',
   'jobs.keep.days': { one: '{count} jour', other: '{count} jours' },
   'jobs.keep.weeks': { one: '{count} semaine', other: '{count} semaines' },
   'jobs.keep.months': { one: '{count} mois', other: '{count} mois' },
   'jobs.keep.years': { one: '{count} an', other: '{count} ans' },
   'jobs.keep.limited': '{rule} ; au plus {size} au total',
-  'jobs.hooks.hint': 'Exécutées en root par « sh -c ». Si la première commande échoue, rien n’est sauvegardé. La seconde s’exécute quoi qu’il arrive ; BM_STATUS, BM_ARCHIVE et BM_ERROR lui disent quoi.',
+  'jobs.hooks.hint':
+    'Exécutées en root par « sh -c ». Si la première commande échoue, rien n’est sauvegardé. La seconde s’exécute quoi qu’il arrive ; BM_STATUS, BM_ARCHIVE et BM_ERROR lui disent quoi.',
   'jobs.field.pre_hook': 'Avant la sauvegarde',
   'jobs.field.pre_hook_hint': 'Par exemple : systemctl stop monservice',
   'jobs.field.post_hook': 'Après la sauvegarde',
@@ -235,12 +281,22 @@ export const fr: Record<MessageKey, Message> = {
   'jobs.preview.runs': 'Cinq prochaines exécutions',
   'jobs.preview.name': 'Nom de la prochaine archive',
   'jobs.preview.now': 'Archives qui existent aujourd’hui',
-  'jobs.preview.nothing_goes': { one: 'Rien ne partirait : {count} archive reste.', other: 'Rien ne partirait : les {count} archives restent.' },
-  'jobs.preview.goes': { one: '{count} archive ({size}) partirait après la prochaine bonne exécution, {stay} restent.', other: '{count} archives ({size}) partiraient après la prochaine bonne exécution, {stay} restent.' },
+  'jobs.preview.nothing_goes': {
+    one: 'Rien ne partirait : {count} archive reste.',
+    other: 'Rien ne partirait : les {count} archives restent.',
+  },
+  'jobs.preview.goes': {
+    one: '{count} archive ({size}) partirait après la prochaine bonne exécution, {stay} restent.',
+    other: '{count} archives ({size}) partiraient après la prochaine bonne exécution, {stay} restent.',
+  },
   'jobs.preview.which': 'Lesquelles',
   'jobs.preview.more': { one: 'et {count} autre', other: 'et {count} autres' },
   'jobs.preview.later': 'Ce qui serait conservé',
-  'jobs.preview.keep': { one: 'Au bout de {duration}, {count} archive sur {made} serait conservée, du {oldest}.', other: 'Au bout de {duration}, {count} archives sur {made} seraient conservées, la plus ancienne du {oldest}.' },
+  'jobs.preview.keep': {
+    one: 'Au bout de {duration}, {count} archive sur {made} serait conservée, du {oldest}.',
+    other:
+      'Au bout de {duration}, {count} archives sur {made} seraient conservées, la plus ancienne du {oldest}.',
+  },
   'jobs.preview.size': 'Environ {size}, si chacune est aussi grande que la dernière ({each}).',
   'jobs.preview.kept': 'conservée',
   'jobs.preview.gone': 'faite, puis supprimée',
@@ -260,7 +316,10 @@ export const fr: Record<MessageKey, Message> = {
   'jobs.runs': 'Exécutions',
   'jobs.runs.none': 'Aucune exécution pour l’instant.',
   'jobs.archives': { one: '{count} archive, {size}', other: '{count} archives, {size}' },
-  'jobs.archives.more': { one: '{count} plus ancienne est sur la page des archives', other: '{count} plus anciennes sont sur la page des archives' },
+  'jobs.archives.more': {
+    one: '{count} plus ancienne est sur la page des archives',
+    other: '{count} plus anciennes sont sur la page des archives',
+  },
   'jobs.archives.none': 'Aucune archive pour l’instant.',
   'jobs.archives.corrupted': 'endommagée',
   'jobs.archives.goes': 'à supprimer',
@@ -284,7 +343,8 @@ export const fr: Record<MessageKey, Message> = {
   'jobs.reason.over_budget': 'au-delà de la taille maximale',
   'jobs.reason.corrupted': 'endommagée, et une plus récente bonne archive existe',
   'jobs.hold': 'Les anciennes archives de cette tâche ne sont pas supprimées : {reason}',
-  'jobs.hold_hint': 'Quelque chose semblait anormal, la suppression attend donc votre avis. Si tout va bien, autorisez-la à nouveau.',
+  'jobs.hold_hint':
+    'Quelque chose semblait anormal, la suppression attend donc votre avis. Si tout va bien, autorisez-la à nouveau.',
   'jobs.hold_reason.verify_failed': 'une archive s’est révélée endommagée',
   'jobs.release': 'Autoriser à nouveau la suppression',
   'jobs.skipped': 'Exécutions sautées',
@@ -295,11 +355,20 @@ export const fr: Record<MessageKey, Message> = {
   'jobs.retention.nothing': 'Il n’y a rien à supprimer pour l’instant.',
   'jobs.retention.goes': 'Celles-ci seront définitivement supprimées',
   'jobs.retention.stays': { one: '{count} archive reste', other: '{count} archives restent' },
-  'jobs.retention.button': { one: 'Supprimer {count} archive, {size}', other: 'Supprimer {count} archives, {size}' },
-  'jobs.retention.changed': 'Le plan a changé depuis que vous l’avez vu. Rien n’a été supprimé ; voici ce qui partirait maintenant.',
+  'jobs.retention.button': {
+    one: 'Supprimer {count} archive, {size}',
+    other: 'Supprimer {count} archives, {size}',
+  },
+  'jobs.retention.changed':
+    'Le plan a changé depuis que vous l’avez vu. Rien n’a été supprimé ; voici ce qui partirait maintenant.',
   'jobs.delete.title': 'Supprimer la tâche « {name} » ?',
-  'jobs.delete.goes': 'La tâche, ses réglages et l’historique de ses exécutions disparaissent. Elle ne s’exécutera plus.',
-  'jobs.delete.stay': { one: 'Son archive reste ({size}), sans tâche ; elle peut être supprimée sur la page des archives.', other: 'Ses {count} archives restent ({size}), sans tâche ; elles peuvent être supprimées sur la page des archives.' },
+  'jobs.delete.goes':
+    'La tâche, ses réglages et l’historique de ses exécutions disparaissent. Elle ne s’exécutera plus.',
+  'jobs.delete.stay': {
+    one: 'Son archive reste ({size}), sans tâche ; elle peut être supprimée sur la page des archives.',
+    other:
+      'Ses {count} archives restent ({size}), sans tâche ; elles peuvent être supprimées sur la page des archives.',
+  },
   'jobs.delete.button': 'Supprimer la tâche « {name} »',
   'jobs.flash.created': 'La tâche « {name} » a été créée.',
   'jobs.flash.saved': 'La tâche « {name} » a été enregistrée.',
@@ -308,7 +377,10 @@ export const fr: Record<MessageKey, Message> = {
   'jobs.flash.disabled': 'La tâche « {name} » est désactivée : elle ne s’exécute plus d’elle-même.',
   'jobs.flash.running': 'Cette tâche attend ou s’exécute déjà ; voici cette exécution.',
   'jobs.flash.released': 'Les anciennes archives de « {name} » peuvent à nouveau être supprimées.',
-  'jobs.flash.removed': { one: '{count} archive supprimée, {size} libérés.', other: '{count} archives supprimées, {size} libérés.' },
+  'jobs.flash.removed': {
+    one: '{count} archive supprimée, {size} libérés.',
+    other: '{count} archives supprimées, {size} libérés.',
+  },
   // --- end jobs ---
 
   // --- runs ---
@@ -368,7 +440,10 @@ export const fr: Record<MessageKey, Message> = {
   'runs.target_state.error': 'échec',
   'runs.target_state.skipped': 'laissé de côté',
   'runs.warnings': 'Avertissements et remarques',
-  'runs.more_warnings': { one: 'Un autre est dans le journal.', other: '{count} autres sont dans le journal.' },
+  'runs.more_warnings': {
+    one: 'Un autre est dans le journal.',
+    other: '{count} autres sont dans le journal.',
+  },
   'runs.warning_count': { one: '{count} avertissement', other: '{count} avertissements' },
   'runs.log': 'Journal',
   'runs.log.follow': 'Suivre',
@@ -403,7 +478,11 @@ export const fr: Record<MessageKey, Message> = {
   'archives.summary': { one: '{number} archive, {size}', other: '{number} archives, {size}' },
   'archives.rescan': 'Relire le dossier',
   'archives.stale': 'Ce qui suit est ce qui était connu auparavant.',
-  'archives.unfinished': { one: 'Un fichier n’est pas encore une archive : son écriture est en cours, ou une panne l’a laissé là.', other: '{count} fichiers ne sont pas encore des archives : leur écriture est en cours, ou une panne les a laissés là.' },
+  'archives.unfinished': {
+    one: 'Un fichier n’est pas encore une archive : son écriture est en cours, ou une panne l’a laissé là.',
+    other:
+      '{count} fichiers ne sont pas encore des archives : leur écriture est en cours, ou une panne les a laissés là.',
+  },
   'archives.unfinished.file': '{file} · {size} · dernière écriture {when}',
   'archives.search': 'Chercher un nom, une application, une tâche',
   'archives.filter.app': 'Application',
@@ -413,7 +492,8 @@ export const fr: Record<MessageKey, Message> = {
   'archives.filter.all': 'Tous',
   'archives.filter.apply': 'Chercher',
   'archives.filter.clear': 'Tout afficher',
-  'archives.none_yet': 'Il n’y a pas encore d’archive. La première apparaîtra ici après la première exécution d’une tâche, ou quand quelqu’un fera une sauvegarde dans la webadmin de YunoHost.',
+  'archives.none_yet':
+    'Il n’y a pas encore d’archive. La première apparaîtra ici après la première exécution d’une tâche, ou quand quelqu’un fera une sauvegarde dans la webadmin de YunoHost.',
   'archives.none_found': 'Aucune archive ne correspond à cette recherche.',
   'archives.name': 'Nom',
   'archives.what': 'Contenu',
@@ -433,11 +513,15 @@ export const fr: Record<MessageKey, Message> = {
   'archives.state.verifying': 'Vérification en cours',
   'archives.state.pinned': 'Épinglée',
   'archives.meaning.ok': 'Son contenu est bien celui qui a été écrit, d’après la dernière lecture.',
-  'archives.meaning.unverified': 'Personne ne l’a relue depuis qu’elle a été trouvée. Vérifiez-la pour en être sûr.',
-  'archives.meaning.corrupted': 'Son contenu n’est plus celui qui avait été écrit. Elle ne compte plus comme une sauvegarde ; rien de plus ancien n’est supprimé à cause d’elle.',
-  'archives.meaning.missing': 'Le fichier n’est plus dans le dossier des archives. Si son disque est simplement démonté, elle reviendra d’elle-même.',
+  'archives.meaning.unverified':
+    'Personne ne l’a relue depuis qu’elle a été trouvée. Vérifiez-la pour en être sûr.',
+  'archives.meaning.corrupted':
+    'Son contenu n’est plus celui qui avait été écrit. Elle ne compte plus comme une sauvegarde ; rien de plus ancien n’est supprimé à cause d’elle.',
+  'archives.meaning.missing':
+    'Le fichier n’est plus dans le dossier des archives. Si son disque est simplement démonté, elle reviendra d’elle-même.',
   'archives.meaning.deleting': 'Elle est en train d’être supprimée du disque.',
-  'archives.meaning.verifying': 'Le fichier entier est en train d’être lu et comparé. Cette page affichera le résultat.',
+  'archives.meaning.verifying':
+    'Le fichier entier est en train d’être lu et comparé. Cette page affichera le résultat.',
   'archives.origin.local': 'faite ici',
   'archives.origin.received': 'reçue',
   'archives.origin.from': 'reçue de {instance}',
@@ -459,16 +543,20 @@ export const fr: Record<MessageKey, Message> = {
   'archives.pin': 'Épingler',
   'archives.pin.hint': 'Conserve cette archive pour toujours, quelles que soient les règles de la tâche.',
   'archives.unpin': 'Détacher',
-  'archives.unpin.hint': 'Les règles de la tâche s’y appliquent à nouveau : la prochaine exécution pourra la supprimer.',
+  'archives.unpin.hint':
+    'Les règles de la tâche s’y appliquent à nouveau : la prochaine exécution pourra la supprimer.',
   'archives.delete': 'Supprimer…',
   'archives.delete.hint': 'Demande confirmation et dit ce qui serait perdu.',
   'archives.delete.title': 'Supprimer {name} ?',
-  'archives.delete.what': 'Le fichier {file} ({size}) et sa description seront supprimés : la sauvegarde de « {what} » faite le {when}.',
+  'archives.delete.what':
+    'Le fichier {file} ({size}) et sa description seront supprimés : la sauvegarde de « {what} » faite le {when}.',
   'archives.delete.for_good': 'C’est définitif. Les copies sur d’autres serveurs ne sont pas touchées.',
-  'archives.delete.last': 'C’est la dernière bonne archive de « {what} ». Sans elle, rien ne pourrait en être restauré depuis ce serveur.',
+  'archives.delete.last':
+    'C’est la dernière bonne archive de « {what} ». Sans elle, rien ne pourrait en être restauré depuis ce serveur.',
   'archives.delete.type': 'Tapez le nom de l’archive pour la supprimer malgré tout :',
   'archives.delete.mistyped': 'Ce n’est pas son nom. Rien n’a été supprimé.',
-  'archives.delete.pinned': 'Elle est épinglée et ne peut donc pas être supprimée. Détachez-la d’abord, si elle doit vraiment disparaître.',
+  'archives.delete.pinned':
+    'Elle est épinglée et ne peut donc pas être supprimée. Détachez-la d’abord, si elle doit vraiment disparaître.',
   'archives.delete.do': 'Supprimer 1 archive, {size}',
   'archives.delete.keep': 'La garder',
   'archives.back': 'Retour à l’archive',
@@ -509,19 +597,26 @@ export const fr: Record<MessageKey, Message> = {
   'settings.unit.minutes': 'minutes',
   'settings.unit.runs': 'exécutions',
   'settings.verifyEveryDays': 'Relire chaque archive tous les',
-  'settings.verifyEveryDays.hint': 'Les archives sont lues et comparées à tour de rôle, pour qu’un disque défaillant se remarque tôt. 0 désactive ces vérifications.',
+  'settings.verifyEveryDays.hint':
+    'Les archives sont lues et comparées à tour de rôle, pour qu’un disque défaillant se remarque tôt. 0 désactive ces vérifications.',
   'settings.diskReserveBytes': 'Laisser libre sur le disque des archives',
-  'settings.diskReserveBytes.hint': 'Une sauvegarde qui en laisserait moins n’est pas lancée. Écrivez par exemple 5Gio ; vide signifie 5 % du disque, 1 Gio au plus.',
+  'settings.diskReserveBytes.hint':
+    'Une sauvegarde qui en laisserait moins n’est pas lancée. Écrivez par exemple 5Gio ; vide signifie 5 % du disque, 1 Gio au plus.',
   'settings.generalLaneSize': 'En même temps',
-  'settings.generalLaneSize.hint': 'Exécutions de dossiers et de bases de données qui peuvent avancer côte à côte. Ce que fait YunoHost lui-même se fait toujours l’un après l’autre.',
+  'settings.generalLaneSize.hint':
+    'Exécutions de dossiers et de bases de données qui peuvent avancer côte à côte. Ce que fait YunoHost lui-même se fait toujours l’un après l’autre.',
   'settings.defaultTimeoutS': 'Durée maximale d’une exécution',
-  'settings.defaultTimeoutS.hint': 'Une exécution plus longue est arrêtée, sauf si sa tâche en dispose autrement. 720 minutes font 12 heures.',
+  'settings.defaultTimeoutS.hint':
+    'Une exécution plus longue est arrêtée, sauf si sa tâche en dispose autrement. 720 minutes font 12 heures.',
   'settings.historyDays': 'Conserver les exécutions et leurs journaux',
-  'settings.historyDays.hint': 'Les exécutions plus anciennes sont oubliées. Les archives ne sont pas concernées.',
+  'settings.historyDays.hint':
+    'Les exécutions plus anciennes sont oubliées. Les archives ne sont pas concernées.',
   'settings.catchUpSpreadMin': 'Étaler les exécutions manquées sur',
-  'settings.catchUpSpreadMin.hint': 'Après un arrêt du serveur, ce qui a été manqué est rattrapé dans ce délai, et non tout à la fois.',
+  'settings.catchUpSpreadMin.hint':
+    'Après un arrêt du serveur, ce qui a été manqué est rattrapé dans ce délai, et non tout à la fois.',
   'settings.instance': 'Cette instance',
-  'settings.instance.hint': 'Ces informations viennent de l’environnement du service (variables BM_…) ; les changer demande un redémarrage.',
+  'settings.instance.hint':
+    'Ces informations viennent de l’environnement du service (variables BM_…) ; les changer demande un redémarrage.',
   'settings.fact.name': 'Nom',
   'settings.fact.id': 'Identité',
   'settings.fact.url': 'Adresse',
@@ -579,26 +674,32 @@ export const fr: Record<MessageKey, Message> = {
   'field.not_number': 'Un nombre entier est attendu ici.',
   'field.out_of_range': 'La valeur doit être comprise entre {min} et {max}.',
   'field.too_long': 'C’est trop long : {max} caractères au maximum.',
-  'field.control_characters': 'Les sauts de ligne et autres caractères de contrôle ne sont pas possibles ici.',
+  'field.control_characters':
+    'Les sauts de ligne et autres caractères de contrôle ne sont pas possibles ici.',
   'field.has_slash': 'Les barres obliques ne sont pas possibles ici.',
   'field.name_taken': 'Une autre tâche porte déjà ce nom.',
   'field.unknown_type': 'BackupManager ne connaît pas ce type de tâche.',
-  'field.cron_invalid': 'Ce n’est pas une planification. Cinq champs sont attendus : minute, heure, jour, mois, jour de la semaine – par exemple « 0 3 * * * » pour tous les jours à 3 h 00.',
+  'field.cron_invalid':
+    'Ce n’est pas une planification. Cinq champs sont attendus : minute, heure, jour, mois, jour de la semaine – par exemple « 0 3 * * * » pour tous les jours à 3 h 00.',
   'field.cron_never': 'Cette planification n’arrive jamais : cette date n’existe pas.',
   'field.path_not_absolute': 'Le chemin doit commencer par une barre oblique.',
   'field.path_missing': 'Il n’y a rien à cet emplacement.',
   'field.path_not_directory': 'Ce chemin n’est pas un dossier.',
-  'field.path_contains_archives': 'Ce dossier contient les archives : chaque sauvegarde contiendrait toutes les précédentes.',
+  'field.path_contains_archives':
+    'Ce dossier contient les archives : chaque sauvegarde contiendrait toutes les précédentes.',
   'field.path_inside_archives': 'Ce dossier se trouve dans le dossier des archives.',
-  'field.path_contains_data': 'Ce dossier contient les données de BackupManager, qui changent pendant leur lecture.',
+  'field.path_contains_data':
+    'Ce dossier contient les données de BackupManager, qui changent pendant leur lecture.',
   'field.path_inside_data': 'Ce dossier fait partie des données de BackupManager.',
   'field.path_unreadable': 'Ce dossier ne peut pas être lu.',
   'field.exclude_invalid': 'L’une des exclusions n’est pas un motif valable.',
   'field.excludes_everything': 'Ces exclusions ne laissent rien à sauvegarder.',
   'field.app_not_installed': 'Cette application n’est pas installée ici.',
   'field.part_unknown': 'YunoHost ne connaît pas cette partie du système.',
-  'field.policy_invalid': 'Ainsi rien ne serait conservé, ou la règle est incompréhensible. Au moins un nombre doit être supérieur à zéro.',
-  'field.mode_invalid': 'Un mode de fichier s’écrit avec trois ou quatre chiffres de 0 à 7, par exemple 0750.',
+  'field.policy_invalid':
+    'Ainsi rien ne serait conservé, ou la règle est incompréhensible. Au moins un nombre doit être supérieur à zéro.',
+  'field.mode_invalid':
+    'Un mode de fichier s’écrit avec trois ou quatre chiffres de 0 à 7, par exemple 0750.',
   'field.json_invalid': 'Ce n’est pas du JSON valable.',
   'field.unexpected': 'Ce champ est inconnu ici.',
   // --- end fields ---
@@ -607,92 +708,125 @@ export const fr: Record<MessageKey, Message> = {
   'problem.validation_failed.title': 'Une saisie ne convient pas',
   'problem.validation_failed.hint': 'Regardez les champs signalés. Rien n’a été modifié.',
   'problem.name_invalid.title': 'Ce nom ne peut pas être utilisé',
-  'problem.name_invalid.hint': 'Un nom se compose de lettres, de chiffres, de « _ », « - » et de points, 50 au plus. Choisissez-en un autre.',
+  'problem.name_invalid.hint':
+    'Un nom se compose de lettres, de chiffres, de « _ », « - » et de points, 50 au plus. Choisissez-en un autre.',
   'problem.job_not_found.title': 'Cette tâche n’existe pas',
-  'problem.job_not_found.hint': 'Elle a peut-être été supprimée entre-temps. Ses archives éventuelles sont toujours dans la liste des archives.',
+  'problem.job_not_found.hint':
+    'Elle a peut-être été supprimée entre-temps. Ses archives éventuelles sont toujours dans la liste des archives.',
   'problem.job_already_running.title': 'Cette tâche est déjà en attente ou en cours',
-  'problem.job_already_running.hint': 'Une tâche ne s’exécute jamais deux fois en même temps. Attendez sa fin, ou annulez d’abord l’exécution en cours.',
+  'problem.job_already_running.hint':
+    'Une tâche ne s’exécute jamais deux fois en même temps. Attendez sa fin, ou annulez d’abord l’exécution en cours.',
   'problem.run_not_found.title': 'Cette exécution n’existe pas',
-  'problem.run_not_found.hint': 'Les exécutions sont oubliées après le nombre de jours fixé dans les réglages, ou avec leur tâche.',
+  'problem.run_not_found.hint':
+    'Les exécutions sont oubliées après le nombre de jours fixé dans les réglages, ou avec leur tâche.',
   'problem.run_finished.title': 'Cette exécution est déjà terminée',
   'problem.run_finished.hint': 'Il n’y a plus rien à arrêter.',
   'problem.archive_not_found.title': 'Cette archive n’existe pas',
   'problem.archive_not_found.hint': 'Elle a peut-être été supprimée, ici ou dans la webadmin de YunoHost.',
   'problem.archive_exists.title': 'Une archive de ce nom existe déjà',
-  'problem.archive_exists.hint': 'Rien n’est jamais écrasé. Relancez la tâche : elle prendra le prochain nom libre.',
+  'problem.archive_exists.hint':
+    'Rien n’est jamais écrasé. Relancez la tâche : elle prendra le prochain nom libre.',
   'problem.archive_pinned.title': 'Cette archive est épinglée',
-  'problem.archive_pinned.hint': 'Une archive épinglée n’est jamais supprimée. Détachez-la d’abord, si elle doit vraiment disparaître.',
+  'problem.archive_pinned.hint':
+    'Une archive épinglée n’est jamais supprimée. Détachez-la d’abord, si elle doit vraiment disparaître.',
   'problem.archive_in_use.title': 'Cette archive est utilisée',
-  'problem.archive_in_use.hint': 'Elle est en train d’être vérifiée, restaurée ou envoyée. Réessayez quand ce sera terminé.',
+  'problem.archive_in_use.hint':
+    'Elle est en train d’être vérifiée, restaurée ou envoyée. Réessayez quand ce sera terminé.',
   'problem.archive_corrupted.title': 'Cette archive est endommagée',
-  'problem.archive_corrupted.hint': 'Son contenu n’est plus celui qui avait été écrit. Utilisez une autre archive, et examinez le disque qui la porte.',
+  'problem.archive_corrupted.hint':
+    'Son contenu n’est plus celui qui avait été écrit. Utilisez une autre archive, et examinez le disque qui la porte.',
   'problem.archive_last_good.title': 'C’est la dernière bonne archive',
-  'problem.archive_last_good.hint': 'Sans elle il ne resterait rien à restaurer. Faites d’abord une autre sauvegarde.',
+  'problem.archive_last_good.hint':
+    'Sans elle il ne resterait rien à restaurer. Faites d’abord une autre sauvegarde.',
   'problem.archive_truncated.title': 'L’archive est incomplète',
-  'problem.archive_truncated.hint': 'Elle s’est arrêtée trop tôt et a été jetée ; relancez la tâche, et examinez le disque si cela se reproduit.',
+  'problem.archive_truncated.hint':
+    'Elle s’est arrêtée trop tôt et a été jetée ; relancez la tâche, et examinez le disque si cela se reproduit.',
   'problem.archives_dir_missing.title': 'Le dossier des archives est introuvable',
-  'problem.archives_dir_missing.hint': 'Le disque est-il monté ? Rien n’est écrit ni supprimé tant que le dossier n’est pas revenu.',
+  'problem.archives_dir_missing.hint':
+    'Le disque est-il monté ? Rien n’est écrit ni supprimé tant que le dossier n’est pas revenu.',
   'problem.source_unknown.title': 'Le type de la tâche est inconnu',
-  'problem.source_unknown.hint': 'Elle a été créée par une autre version de BackupManager. Mettez BackupManager à jour, ou supprimez la tâche.',
+  'problem.source_unknown.hint':
+    'Elle a été créée par une autre version de BackupManager. Mettez BackupManager à jour, ou supprimez la tâche.',
   'problem.source_missing.title': 'Ce que cette tâche sauvegarde est introuvable',
-  'problem.source_missing.hint': 'L’application ou le dossier a disparu, ou son disque n’est pas monté. Si c’est voulu, supprimez aussi la tâche.',
+  'problem.source_missing.hint':
+    'L’application ou le dossier a disparu, ou son disque n’est pas monté. Si c’est voulu, supprimez aussi la tâche.',
   'problem.source_unreadable.title': 'Ce que cette tâche sauvegarde n’a pas pu être lu',
-  'problem.source_unreadable.hint': 'Le journal de l’exécution nomme les fichiers. Vérifiez leurs droits et l’état du disque.',
+  'problem.source_unreadable.hint':
+    'Le journal de l’exécution nomme les fichiers. Vérifiez leurs droits et l’état du disque.',
   'problem.tool_missing.title': 'Un programme manque sur ce serveur : {tool}',
   'problem.tool_missing.hint': 'Installez-le, puis relancez la tâche.',
   'problem.disk_full.title': 'Le disque est plein',
-  'problem.disk_full.hint': 'L’archive inachevée a été supprimée. Faites de la place (supprimez des archives, conservez-en moins), puis relancez la tâche.',
+  'problem.disk_full.hint':
+    'L’archive inachevée a été supprimée. Faites de la place (supprimez des archives, conservez-en moins), puis relancez la tâche.',
   'problem.insufficient_storage.title': 'Pas assez de place sur le disque',
-  'problem.insufficient_storage.hint': 'La sauvegarde demande environ {needed} ; {free} sont libres, dont {reserve} doivent le rester. Elle n’a pas été lancée. Faites de la place (supprimez des archives, conservez-en moins), puis relancez la tâche.',
+  'problem.insufficient_storage.hint':
+    'La sauvegarde demande environ {needed} ; {free} sont libres, dont {reserve} doivent le rester. Elle n’a pas été lancée. Faites de la place (supprimez des archives, conservez-en moins), puis relancez la tâche.',
   'problem.yunohost_failed.title': 'YunoHost n’a pas pu faire la sauvegarde',
-  'problem.yunohost_failed.hint': 'Le journal de l’exécution contient les messages de YunoHost. Souvent, le script de sauvegarde d’une application demande un service en marche ou plus de place.',
+  'problem.yunohost_failed.hint':
+    'Le journal de l’exécution contient les messages de YunoHost. Souvent, le script de sauvegarde d’une application demande un service en marche ou plus de place.',
   'problem.yunohost_busy.title': 'YunoHost est occupé',
-  'problem.yunohost_busy.hint': 'Une autre commande YunoHost est en cours, une mise à jour par exemple. La tâche repassera à son heure ; vous pouvez aussi la relancer plus tard.',
+  'problem.yunohost_busy.hint':
+    'Une autre commande YunoHost est en cours, une mise à jour par exemple. La tâche repassera à son heure ; vous pouvez aussi la relancer plus tard.',
   'problem.nothing_backed_up.title': 'Rien n’a été sauvegardé',
-  'problem.nothing_backed_up.hint': 'Aucune des parties n’a pu être enregistrée. Le journal de l’exécution dit pourquoi pour chacune.',
+  'problem.nothing_backed_up.hint':
+    'Aucune des parties n’a pu être enregistrée. Le journal de l’exécution dit pourquoi pour chacune.',
   'problem.hook_failed.title': 'La commande d’avant sauvegarde a échoué',
-  'problem.hook_failed.hint': 'La sauvegarde n’a pas été lancée, car elle aurait pu être incohérente. Le journal de l’exécution contient la sortie de la commande.',
+  'problem.hook_failed.hint':
+    'La sauvegarde n’a pas été lancée, car elle aurait pu être incohérente. Le journal de l’exécution contient la sortie de la commande.',
   'problem.command_failed.title': 'Un programme a échoué : {command}',
   'problem.command_failed.hint': 'Le journal de l’exécution contient ses derniers messages.',
   'problem.timed_out.title': 'C’était trop long : arrêt',
-  'problem.timed_out.hint': 'Il ne reste rien d’inachevé. Si la tâche a vraiment besoin de plus de temps, augmentez sa durée maximale.',
+  'problem.timed_out.hint':
+    'Il ne reste rien d’inachevé. Si la tâche a vraiment besoin de plus de temps, augmentez sa durée maximale.',
   'problem.cancelled.title': 'C’est annulé',
   'problem.cancelled.hint': 'Tout ce qui avait été lancé est arrêté, et il ne reste rien d’inachevé.',
   'problem.interrupted.title': 'L’exécution a été interrompue',
-  'problem.interrupted.hint': 'Le serveur s’est arrêté ou a redémarré entre-temps. Ce qui était inachevé a été supprimé ; relancez la tâche.',
+  'problem.interrupted.hint':
+    'Le serveur s’est arrêté ou a redémarré entre-temps. Ce qui était inachevé a été supprimé ; relancez la tâche.',
   'problem.helper_refused.title': 'La partie de BackupManager qui a les droits root a refusé',
-  'problem.helper_refused.hint': 'C’est un défaut de BackupManager ou de son installation. Merci de le signaler avec les lignes du journal.',
+  'problem.helper_refused.hint':
+    'C’est un défaut de BackupManager ou de son installation. Merci de le signaler avec les lignes du journal.',
   'problem.helper_unavailable.title': 'La partie de BackupManager qui a les droits root ne répond pas',
-  'problem.helper_unavailable.hint': 'Sans elle, rien ne peut être sauvegardé. Regardez le journal du service ; redémarrer BackupManager suffit souvent.',
+  'problem.helper_unavailable.hint':
+    'Sans elle, rien ne peut être sauvegardé. Regardez le journal du service ; redémarrer BackupManager suffit souvent.',
   'problem.database_damaged.title': 'La base de données de BackupManager est endommagée',
-  'problem.database_damaged.hint': 'Elle n’a pas été touchée. Les archives elles-mêmes sont intactes. Restaurez la base depuis une copie, ou écartez-la pour en commencer une neuve.',
+  'problem.database_damaged.hint':
+    'Elle n’a pas été touchée. Les archives elles-mêmes sont intactes. Restaurez la base depuis une copie, ou écartez-la pour en commencer une neuve.',
   'problem.database_newer.title': 'La base de données vient d’une version plus récente de BackupManager',
   'problem.database_newer.hint': 'Elle n’a pas été touchée. Réinstallez cette version.',
   'problem.record_damaged.title': 'Une entrée de la base de données est illisible',
-  'problem.record_damaged.hint': '{where} : {detail}. Tout le reste fonctionne ; supprimez l’entrée et recréez-la.',
+  'problem.record_damaged.hint':
+    '{where} : {detail}. Tout le reste fonctionne ; supprimez l’entrée et recréez-la.',
   'problem.instance_locked.title': 'Un autre BackupManager utilise déjà ces données',
-  'problem.instance_locked.hint': 'Un seul serveur peut travailler sur un dossier de données. Arrêtez d’abord l’autre.',
+  'problem.instance_locked.hint':
+    'Un seul serveur peut travailler sur un dossier de données. Arrêtez d’abord l’autre.',
   'problem.not_admin.title': 'Cette page est réservée aux administrateurs',
   'problem.not_admin.hint': 'Seuls les membres du groupe « admins » de YunoHost peuvent entrer.',
   'problem.not_signed_in.title': 'Vous n’êtes pas connecté',
   'problem.not_signed_in.hint': 'Connectez-vous sur le portail de YunoHost, puis rouvrez cette page.',
   'problem.csrf_refused.title': 'Le formulaire a été refusé',
-  'problem.csrf_refused.hint': 'Rien n’a été modifié. Revenez en arrière, rechargez la page et envoyez-le à nouveau.',
+  'problem.csrf_refused.hint':
+    'Rien n’a été modifié. Revenez en arrière, rechargez la page et envoyez-le à nouveau.',
   'problem.page_not_found.title': 'Cette page n’existe pas',
   'problem.page_not_found.hint': 'L’adresse est peut-être fausse, ou ce qu’elle montrait a disparu.',
   'problem.internal.title': 'Une erreur s’est produite dans BackupManager',
-  'problem.internal.hint': 'C’est un défaut du programme. Les détails sont dans son journal ; merci de les signaler avec ce numéro : {id}',
+  'problem.internal.hint':
+    'C’est un défaut du programme. Les détails sont dans son journal ; merci de les signaler avec ce numéro : {id}',
   // --- end problems ---
 
   // --- warnings ---
   'warning.file_changed': 'Un fichier a changé pendant sa lecture : {path}',
   'warning.file_vanished': 'Un fichier a disparu avant sa lecture : {path}',
-  'warning.file_shrank': 'Un fichier a raccourci pendant sa lecture ; la suite a été remplie de zéros : {path}',
-  'warning.file_unreadable': 'Un fichier n’a pas pu être lu et n’est pas dans l’archive : {path}',
-  'warning.sockets_skipped': 'Des sockets ont été laissées de côté : elles n’existent que pendant qu’un programme tourne ({count}).',
+  'warning.file_shrank':
+    'Un fichier a raccourci pendant sa lecture ; la suite a été remplie de zéros : {path}',
+  'warning.file_unreadable':
+    'Un fichier n’a pas pu être lu : il manque dans l’archive ou y est incomplet : {path}',
+  'warning.sockets_skipped':
+    'Des sockets ont été laissées de côté : elles n’existent que pendant qu’un programme tourne ({count}).',
   'warning.mounts_skipped': 'D’autres disques montés dans le dossier ont été laissés de côté ({count}).',
   'warning.post_hook_failed': 'La commande d’après sauvegarde a échoué : {detail}',
-  'warning.retention_failed': 'La sauvegarde est bonne, mais d’anciennes archives n’ont pas pu être supprimées : {detail}',
+  'warning.retention_failed':
+    'La sauvegarde est bonne, mais d’anciennes archives n’ont pas pu être supprimées : {detail}',
   'warning.target_failed': 'Une partie n’a pas été sauvegardée : {target}',
   'warning.sidecar_only': 'La description de BackupManager se trouve à côté de l’archive, et non dedans.',
   'warning.leftovers': 'Un reste de cette exécution n’a pas pu être nettoyé : {detail}',

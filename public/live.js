@@ -37,7 +37,8 @@
       // After a reconnection the same piece may come twice.
       if (stream.cursor !== null && next <= stream.cursor) return
       stream.cursor = next
-      for (const log of document.querySelectorAll('[data-log]')) if (addressOf(log) === address) append(log, text)
+      for (const log of document.querySelectorAll('[data-log]'))
+        if (addressOf(log) === address) append(log, text)
     })
     // The server says `end` when nothing will follow.
     stream.source.addEventListener('end', () => stream.source.close())
@@ -82,7 +83,14 @@
 
   // An element is found again by its id, else by what it does, else by its place among its kind.
   function pathTo(root, element) {
-    const key = (one) => [one.tagName, one.getAttribute('href'), one.getAttribute('formaction'), one.name, one.value, one.form?.action]
+    const key = (one) => [
+      one.tagName,
+      one.getAttribute('href'),
+      one.getAttribute('formaction'),
+      one.name,
+      one.value,
+      one.form?.action,
+    ]
     const same = (one) => JSON.stringify(key(one)) === JSON.stringify(key(element))
     const place = [...root.querySelectorAll(element.tagName)].filter(same).indexOf(element)
     return { id: element.id, tag: element.tagName, key: JSON.stringify(key(element)), place, keyOf: key }

@@ -32,6 +32,8 @@ export interface ArchivePaths {
   readonly backupInfo: string
   /** The tar while it is being written. YunoHost and retention see neither this nor {@link ArchivePaths.list}. */
   readonly partial: string
+  /** Empty; there while `yunohost backup create` writes NAME.tar under its final name. */
+  readonly marker: string
   /** Names of the files that go into the tar, separated by NUL. */
   readonly list: string
 }
@@ -44,11 +46,12 @@ export function archivePaths(archivesDir: string, name: string): ArchivePaths {
     sidecar: `${archivesDir}/${name}.info.json`,
     backupInfo: `${archivesDir}/${name}.backup_info.json`,
     partial: `${archivesDir}/.${name}.tar.partial`,
+    marker: `${archivesDir}/.${name}.yunohost.partial`,
     list: `${archivesDir}/.${name}.list.partial`,
   }
 }
 
-const partialFile = /^\.(.+?)\.(?:tar|list|(?:backup_)?info\.json\.[0-9a-f]{12})\.partial$/s
+const partialFile = /^\.(.+?)\.(?:tar|list|yunohost|(?:backup_)?info\.json\.[0-9a-f]{12})\.partial$/s
 
 /** The archive that a file in progress belongs to, null for any other file. */
 export function archiveOfPartial(file: string): string | null {

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { temporaryFolder } from '../../test/support/temp.ts'
-import { cleanPartials, mountPoints, recoverArchive } from './recover.ts'
+import { cleanPartials, recoverArchive } from './recover.ts'
+import { mountPoints } from './work-dir.ts'
 import { writeForeign } from './testing-archives.ts'
 
 async function archivesFolder(): Promise<string> {
@@ -16,7 +17,8 @@ function put(folder: string, ...files: string[]): void {
   for (const file of files) writeFileSync(join(folder, file), file)
 }
 
-const inProgress = ['.a.tar.partial', '.a.list.partial', '.a.info.json.0123456789ab.partial']
+const marker = '.a.yunohost.partial'
+const inProgress = ['.a.tar.partial', '.a.list.partial', '.a.info.json.0123456789ab.partial', marker]
 
 describe('recovering one archive', () => {
   test('removes its files in progress and nobody else’s', async () => {
@@ -35,8 +37,8 @@ describe('recovering one archive', () => {
   test('removes half of an archive, whichever half it is', async () => {
     for (const half of [['a.tar'], ['a.tar.gz'], ['a.info.json'], ['a.info.json', 'a.backup_info.json']]) {
       const folder = await archivesFolder()
-      put(folder, ...half, 'b.tar', 'c.info.json')
-      expect(await recoverArchive(folder, 'a')).toEqual(half.map((file) => join(folder, file)))
+      put(folder, ...half, marker, 'b.tar', 'c.info.json')
+      expect(await recoverArchive(folder, 'a')).toEqual([...half, marker].map((file) => join(folder, file)))
       expect(readdirSync(folder)).toEqual(['b.tar', 'c.info.json'])
     }
   })
@@ -46,7 +48,9 @@ describe('recovering one archive', () => {
     await writeForeign(folder, 'a')
     put(folder, 'b.tar.gz', 'b.info.json')
     symlinkSync(join(folder, 'b.tar.gz'), join(folder, 'b.tar'))
-    expect([...(await recoverArchive(folder, 'a')), ...(await recoverArchive(folder, 'b'))]).toEqual([])
+    put(folder, marker, '.b.yunohost.partial')
+    await recoverArchive(folder, 'a')
+    await recoverArchive(folder, 'b')
     expect(readdirSync(folder)).toEqual(['a.info.json', 'a.tar', 'b.info.json', 'b.tar', 'b.tar.gz'])
   })
 
@@ -57,8 +61,9 @@ describe('recovering one archive', () => {
     put(precious, 'file')
     mkdirSync(join(tmp, 'a', 'apps'), { recursive: true })
     mkdirSync(join(tmp, 'ab'))
+    put(folder, marker)
     symlinkSync(precious, join(tmp, 'a', 'apps', 'link'))
-    expect(await recoverArchive(folder, 'a')).toEqual([join(tmp, 'a')])
+    expect(await recoverArchive(folder, 'a')).toEqual([join(tmp, 'a'), join(folder, marker)])
     expect(readdirSync(tmp)).toEqual(['ab'])
     expect(readdirSync(precious)).toEqual(['file'])
   })
@@ -72,8 +77,18 @@ describe('recovering one archive', () => {
     mkdirSync(inside, { recursive: true })
     execFileSync('mount', ['--bind', precious, inside])
     onTestFinished(() => void execFileSync('umount', [inside]))
-    expect(await recoverArchive(folder, 'a')).toEqual([])
+    put(folder, marker)
+    expect(await recoverArchive(folder, 'a')).toEqual([join(folder, marker)])
     expect(readdirSync(precious)).toEqual(['file'])
+  })
+
+  test('touches nothing of an archive that no operation of ours was making', async () => {
+    const folder = await archivesFolder()
+    put(folder, 'a.tar')
+    mkdirSync(join(folder, '..', 'tmp', 'a'), { recursive: true })
+    expect(await recoverArchive(folder, 'a')).toEqual([])
+    expect(readdirSync(folder)).toEqual(['a.tar'])
+    expect(readdirSync(join(folder, '..', 'tmp'))).toEqual(['a'])
   })
 
   test('finds nothing to do where there is nothing', async () => {
@@ -81,11 +96,14 @@ describe('recovering one archive', () => {
   })
 })
 
-test('cleaning removes all files in progress but those of archives that are being written', async () => {
+test('cleaning removes files in progress that have not changed for a day', async () => {
   const folder = await archivesFolder()
-  put(folder, '.a.tar.partial', '.b.tar.partial', '.b.list.partial', '.note', 'c.tar')
-  expect(await cleanPartials(folder, new Set(['b']))).toEqual([join(folder, '.a.tar.partial')])
-  expect(readdirSync(folder)).toEqual(['.b.list.partial', '.b.tar.partial', '.note', 'c.tar'])
+  put(folder, '.a.tar.partial', '.b.tar.partial', '.note', 'c.tar')
+  const now = Date.UTC(2026, 4, 8)
+  utimesSync(join(folder, '.a.tar.partial'), now / 1000 - 90_000, now / 1000 - 90_000)
+  utimesSync(join(folder, '.b.tar.partial'), now / 1000 - 3600, now / 1000 - 3600)
+  expect(await cleanPartials(folder, now)).toEqual([join(folder, '.a.tar.partial')])
+  expect(readdirSync(folder)).toEqual(['.b.tar.partial', '.note', 'c.tar'])
 })
 
 test('mount points are read with their escapes', () => {

@@ -97,9 +97,9 @@ export async function markMissing(
   })
 }
 
-/** Removes the rows of archives that have been missing since before `at` (epoch ms). */
+/** Removes the rows of archives that have been missing since before `at` (epoch ms). A pinned one is remembered. */
 export async function forgetMissing(q: Q, at: number): Promise<void> {
-  await q.deleteFrom('archives').where('missing_at', '<', at).execute()
+  await q.deleteFrom('archives').where('missing_at', '<', at).where('pinned', '=', 0).execute()
 }
 
 async function setMissing(q: Q, names: readonly string[], at: number | null): Promise<void> {

@@ -1,5 +1,5 @@
 // After a crash of the server or of a helper: ends what was left running, removes what was left half made.
-import { recoverArchive } from '../../archive/recover.ts'
+import { cleanPartials, recoverArchive } from '../../archive/recover.ts'
 import { endTree } from '../../sys/process-tree.ts'
 import type { Handle } from '../context.ts'
 
@@ -12,5 +12,6 @@ export const recover: Handle<'recover'> = async ({ operations }, { io }) => {
   for (const { archiveName } of operations) {
     if (archiveName !== null) removed.push(...(await recoverArchive(io.places.archivesDir, archiveName)))
   }
+  removed.push(...(await cleanPartials(io.places.archivesDir, io.now())))
   return { killed: ended.reduce((sum, { signalled }) => sum + signalled, 0), removed }
 }

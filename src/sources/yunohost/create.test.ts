@@ -6,7 +6,7 @@ import { temporaryFolder } from '../../../test/support/temp.ts'
 import { run } from '../../sys/process.ts'
 import { anOrder, traces, watchedIo } from '../contract.ts'
 import { createBackup, wantedArgs, type CreateCall } from './create.ts'
-import { removeWorkDir, workDirOf } from './work-dir.ts'
+import { removeWorkDir, workDirOf } from '../../archive/work-dir.ts'
 import { aServer, placesOf } from './yunohost-world.ts'
 
 const call: CreateCall = {

@@ -1,14 +1,16 @@
 // Makes an archive by `yunohost backup create`: complete, synced, hashed and described, or nothing of it stays.
+import { closeSync, openSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { backupInfo, backupInfoBytes } from '../../archive/backup-info.ts'
 import { fingerprintOf } from '../../archive/fingerprint.ts'
+import { archivePaths } from '../../archive/format.ts'
 import { hashFile } from '../../archive/hash.ts'
 import type { ArchiveOrder, Produced } from '../../domain/helper-protocol.ts'
 import { isProblem, Problem } from '../../domain/problem.ts'
 import type { RunWarning, TargetResult } from '../../domain/run.ts'
 import { asProblem } from '../../sys/failure.ts'
-import { writeFileAtomic } from '../../sys/files.ts'
+import { removeIfExists, writeFileAtomic } from '../../sys/files.ts'
 import type { SourceIo } from '../source.ts'
 import { changeWithYunohost } from './command.ts'
 import { anySaved, createdSchema, targetResults, targetWarnings, type Wanted } from './results.ts'
@@ -32,6 +34,7 @@ export interface CreateCall {
 export async function createBackup(call: CreateCall, order: ArchiveOrder, io: SourceIo): Promise<Produced> {
   const { archivesDir } = io.places
   const { name } = order
+  const { marker } = archivePaths(archivesDir, name)
   const before = await tracesOf(archivesDir, name)
   if (isTaken(before, name)) throw new Problem('archive_exists', { name })
   // Until then YunoHost has only waited or looked; what stands under the name would be somebody else's.
@@ -41,7 +44,11 @@ export async function createBackup(call: CreateCall, order: ArchiveOrder, io: So
     if (order.description !== '') args.push('--description', order.description)
     const { answer, complaints } = await changeWithYunohost(io, args, createdSchema, {
       lockWaitS: call.lockWaitS,
-      onStarted: () => (started = true),
+      onStarted: () => {
+        started = true
+        // Tells a start after a crash that what stands under this name is ours.
+        closeSync(openSync(marker, 'w', 0o600))
+      },
       ...(call.coreOnly && { env: { BACKUP_CORE_ONLY: '1' } }),
     })
     const targets = targetResults(answer.results, call.wanted, complaints)
@@ -50,6 +57,8 @@ export async function createBackup(call: CreateCall, order: ArchiveOrder, io: So
   } catch (error) {
     if (started && !isProblem(error, 'archive_exists')) await tidyUp(name, before, io)
     throw cancelledBy(io.signal) ?? asProblem(error)
+  } finally {
+    await removeIfExists(marker)
   }
 }
 

@@ -32,10 +32,7 @@ export async function deleteThroughYunohost(
 }
 
 /** YunoHost goes by name alone: an archive of that name in its own folder need not be the one in ours. */
-async function isOurs(
-  name: string,
-  io: YunohostIo,
-): Promise<boolean> {
+async function isOurs(name: string, io: YunohostIo): Promise<boolean> {
   try {
     const { path } = await readYunohost(io, ['backup', 'info', name], infoSchema)
     return (await realpath(dirname(path))) === (await realpath(io.places.archivesDir))

@@ -6,7 +6,7 @@ import { Problem } from '../../domain/problem.ts'
 import type { SourceIo } from '../source.ts'
 import { changeWithYunohost } from './command.ts'
 import { wantedArgs, type CreateCall } from './create.ts'
-import { removeWorkDir, workDirOf } from './work-dir.ts'
+import { removeWorkDir, workDirOf } from '../../archive/work-dir.ts'
 
 const sizeSchema = z.object({ size: z.number().nonnegative() })
 

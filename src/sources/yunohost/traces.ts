@@ -3,7 +3,7 @@ import { lstat, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { errorCode, exists, removeIfExists, syncDirectory } from '../../sys/files.ts'
-import { removeWorkDir, workDirOf } from './work-dir.ts'
+import { removeWorkDir, workDirOf } from '../../archive/work-dir.ts'
 
 /** File names in the archives folder that belong to the archive NAME. */
 export function traceNames(name: string): string[] {

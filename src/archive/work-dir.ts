@@ -2,8 +2,7 @@
 // YunoHost may have mounted the live data of an app in it: removing must never follow a mount.
 import { readFile, realpath, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { mountPoints } from '../../archive/recover.ts'
-import { errorCode } from '../../sys/files.ts'
+import { errorCode } from '../sys/files.ts'
 
 /** `/home/yunohost.backup/tmp/NAME` for `/home/yunohost.backup/archives`. */
 export function workDirOf(archivesDir: string, name: string): string {
@@ -28,4 +27,15 @@ export async function removeWorkDir(
   // Symbolic links are removed, not followed.
   await rm(path, { recursive: true, force: true })
   return 'removed'
+}
+
+/** Mount points in the text of /proc/self/mountinfo, as latin1: bytes, not characters. Pure. */
+export function mountPoints(mountinfo: string): string[] {
+  return mountinfo
+    .split('\n')
+    .map((line) => line.split(' ')[4] ?? '')
+    .filter((point) => point !== '')
+    .map((point) =>
+      point.replace(/\\([0-7]{3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8))),
+    )
 }
