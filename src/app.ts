@@ -1,6 +1,7 @@
 // The composition root: the only file that sees every part. Used by `main.ts` and by tests.
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Writable } from 'node:stream'
 import type { Instance } from './cli/context.ts'
 import { helperEnvironment, type Config } from './config.ts'
 import { createEngine } from './engine/create.ts'
@@ -20,6 +21,8 @@ import { createRenderer } from './web/views.ts'
 export interface OpenInstance {
   readonly clock?: Clock
   readonly log?: Logger
+  /** Default: standard output, which is the journal's for a server. */
+  readonly logTo?: Writable
   /** Where a direct helper finds programs; default: the system's folders. */
   readonly path?: string
   /** Read the whole database for damage before using it: the server does, short commands beside it need not. */
@@ -32,8 +35,13 @@ export interface OpenInstance {
  */
 export async function openInstance(config: Config, given: OpenInstance = {}): Promise<Instance> {
   const clock = given.clock ?? systemClock
-  const log = given.log ?? createLogger({ level: config.logLevel })
+  const log =
+    given.log ?? createLogger({ level: config.logLevel, destination: given.logTo ?? process.stdout })
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+  // The default place of a machine without YunoHost; a folder elsewhere may be a disk that is not mounted now.
+  if (config.archivesDir.startsWith(`${config.dataDir}/`)) {
+    await mkdir(config.archivesDir, { recursive: true, mode: 0o700 })
+  }
   const database = await openDatabase(join(config.dataDir, databaseFile), {
     now: clock.now(),
     thorough: given.thorough ?? false,

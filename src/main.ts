@@ -35,7 +35,12 @@ export async function main(argv: readonly string[]): Promise<void> {
     version,
     config,
     open: (options) =>
-      openInstance(config(), { ...options, ...(process.env['PATH'] ? { path: process.env['PATH'] } : {}) }),
+      openInstance(config(), {
+        ...options,
+        // The standard output of a command is its answer.
+        logTo: argv[0] === 'serve' ? process.stdout : process.stderr,
+        ...(process.env['PATH'] ? { path: process.env['PATH'] } : {}),
+      }),
     now: () => systemClock.now(),
     onSignal(stop) {
       process.on('SIGINT', stop)

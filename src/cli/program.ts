@@ -17,7 +17,7 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
     code = exit
   }
   const program = new Command('backupmanager')
-    .description('Schedules, keeps, verifies and restores the backups of a YunoHost server.')
+    .description('Schedules, keeps and verifies the backups of a YunoHost server.')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => context.stdout.write(text),

@@ -51,7 +51,7 @@ export async function createEngine(deps: EngineDeps): Promise<EngineControl> {
 
   const wake = () => {
     scheduler?.wake()
-    if (running) queue.pump().catch((error: unknown) => deps.log.error({ error }, 'the run queue failed'))
+    if (running) void queue.pump()
   }
   const afterwards = async <R>(work: Promise<R>): Promise<R> => {
     const result = await work
@@ -200,7 +200,7 @@ export async function createEngine(deps: EngineDeps): Promise<EngineControl> {
         scheduler = createScheduler(deps, wake)
         house = startHousekeeping(deps)
         rescan(deps).catch((error: unknown) =>
-          deps.log.error({ error }, 'the first scan of the archives failed'),
+          deps.log.error({ err: error }, 'the first scan of the archives failed'),
         )
       }
       wake()

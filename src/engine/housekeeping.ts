@@ -23,6 +23,8 @@ export interface Housekeeping {
 /** One round. Verification stops between two archives when the signal aborts. */
 export async function keepHouse(deps: EngineDeps, signal: AbortSignal): Promise<void> {
   await rescan(deps)
+  // With no operation to recover it still removes files in progress that nobody has written to for a day.
+  await deps.helper.call('recover', { operations: [] })
   const settings = await getSettings(deps.db)
   const now = deps.clock.now()
   await deleteActivityBefore(deps.db, now - settings.historyDays * DAY_MS)
@@ -40,7 +42,7 @@ export async function keepHouse(deps: EngineDeps, signal: AbortSignal): Promise<
       await verifyArchive(deps, name, 'rotation', signal)
     } catch (error) {
       if (signal.aborted) return
-      deps.log.warn({ error, archive: name }, 'an archive could not be verified; it stays due')
+      deps.log.warn({ err: error, archive: name }, 'an archive could not be verified; it stays due')
     }
   }
 }
@@ -58,7 +60,8 @@ export function startHousekeeping(deps: EngineDeps): Housekeeping {
     working = working
       .then(() => (stop.signal.aborted ? undefined : keepHouse(deps, stop.signal)))
       .catch((error: unknown) => {
-        if (!stop.signal.aborted) deps.log.error({ error }, 'housekeeping failed; it tries again in an hour')
+        if (!stop.signal.aborted)
+          deps.log.error({ err: error }, 'housekeeping failed; it tries again in an hour')
       })
   }, PERIOD_MS)
   return {

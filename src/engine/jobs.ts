@@ -13,10 +13,11 @@ import {
   setRetentionHold,
   updateJob,
 } from '../store/jobs.ts'
-import { openRuns } from '../store/runs.ts'
+import { openRuns, runIdsOfJob } from '../store/runs.ts'
 import type { EngineDeps } from './deps.ts'
 import type { Actor } from './engine.ts'
 import { checkJobInput, type CheckedInput } from './job-input.ts'
+import { removeRunLogs } from './run-log.ts'
 
 /** Wrong fields, first by reading the input alone, then (when that is fine) by looking at the machine. */
 export async function checkJob(
@@ -73,6 +74,7 @@ export async function changeJob(deps: EngineDeps, id: number, input: JobInput, a
 /** Removes the job and its history; refused while it has an open run. Its archives stay. */
 export async function removeJob(deps: EngineDeps, id: number, actor: Actor): Promise<void> {
   const job = await mustExist(deps, id)
+  const runs = await runIdsOfJob(deps.db, id)
   await deps.db.transaction().execute(async (trx) => {
     if ((await openRuns(trx)).some((run) => run.jobId === id)) {
       throw new Problem('job_already_running', { job: job.name })
@@ -86,6 +88,7 @@ export async function removeJob(deps: EngineDeps, id: number, actor: Actor): Pro
       jobId: id,
     })
   })
+  await removeRunLogs(deps.dataDir, runs)
 }
 
 /** Turning a job on computes its next run from now: what it missed while off is not caught up. */

@@ -15,6 +15,9 @@ import { openRunLog } from './run-log.ts'
 import { frameHandler, type StopReason } from './run-work.ts'
 import { executeRun } from './runner.ts'
 
+/** Time until a queue that failed is looked at again. */
+const RETRY_MS = 5000
+
 interface Active {
   readonly lane: Lane
   readonly stop: AbortController
@@ -24,7 +27,7 @@ interface Active {
 export interface Queue {
   /** Lets runs start; with `only` no other than this one. */
   open(only?: number): void
-  /** Looks at the database: starts what may start, stops what was asked to stop. Safe to call at any time. */
+  /** Looks at the database: starts what may start, stops what was asked to stop. Safe at any time, never rejects. */
   pump(): Promise<void>
   /** Starts nothing more, interrupts what runs and waits for its end. */
   close(): Promise<void>
@@ -54,9 +57,15 @@ export function createQueue(deps: EngineDeps, events: RunEvents, stamp: () => st
         again = false
         await look()
       } while (again)
-    })().finally(() => {
-      pumping = null
-    })
+    })()
+      .catch((error: unknown) => {
+        report(error)
+        // Whatever it was (a full disk, a locked database), the queue must not stand still because of it.
+        if (!closed) timer = setTimeout(() => void pump(), RETRY_MS)
+      })
+      .finally(() => {
+        pumping = null
+      })
     return pumping
   }
 
@@ -89,7 +98,7 @@ export function createQueue(deps: EngineDeps, events: RunEvents, stamp: () => st
       if (job) await start(run, job)
     }
     if (choice.wakeAt !== null) {
-      timer = setTimeout(() => void pump().catch(report), Math.max(10, choice.wakeAt - deps.clock.now()))
+      timer = setTimeout(() => void pump(), Math.max(10, choice.wakeAt - deps.clock.now()))
     }
   }
 
@@ -116,7 +125,7 @@ export function createQueue(deps: EngineDeps, events: RunEvents, stamp: () => st
     const ended = execute(run, job, source, stop).finally(() => {
       active.delete(run.id)
       events.changed(run.id)
-      void pump().catch(report)
+      void pump()
     })
     active.set(run.id, { lane: source.lane, stop, ended })
   }
@@ -154,7 +163,7 @@ export function createQueue(deps: EngineDeps, events: RunEvents, stamp: () => st
   }
 
   function report(error: unknown): void {
-    deps.log.error({ error }, 'the run queue failed')
+    deps.log.error({ err: error }, 'the run queue failed')
   }
 
   return {

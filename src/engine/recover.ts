@@ -49,7 +49,7 @@ async function clearUp(deps: EngineDeps, left: readonly Run[]): Promise<void> {
     })
     deps.log.warn({ runs, ...result }, 'recovered after an unclean end')
   } catch (error) {
-    deps.log.error({ runs, error }, 'processes or partial files of interrupted runs may be left')
+    deps.log.error({ runs, err: error }, 'processes or partial files of interrupted runs may be left')
   }
 }
 
@@ -60,7 +60,7 @@ async function finishDeletion(deps: EngineDeps, name: string): Promise<boolean> 
     await removeArchives(deps.db, [name])
     return true
   } catch (error) {
-    deps.log.error({ archive: name, error }, 'a deletion that was interrupted could not be finished')
+    deps.log.error({ archive: name, err: error }, 'a deletion that was interrupted could not be finished')
     return false
   }
 }

@@ -45,7 +45,7 @@ export function frameHandler(
     lastAt = now
     setRunProgress(deps.db, runId, frame.done, frame.total).then(
       () => events.changed(runId),
-      (error: unknown) => deps.log.warn({ error, run: runId }, 'could not store the progress of a run'),
+      (error: unknown) => deps.log.warn({ err: error, run: runId }, 'could not store the progress of a run'),
     )
   }
 }

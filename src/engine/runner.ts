@@ -28,7 +28,7 @@ export async function executeRun(deps: EngineDeps, work: RunWork): Promise<Run |
     result = await perform(deps, work)
   } catch (error) {
     result = { produced: null, warnings: [], problem: asProblem(error, work.signal) }
-    if (!isProblem(error)) deps.log.error({ error, run: work.run.id }, 'a run failed unexpectedly')
+    if (!isProblem(error)) deps.log.error({ err: error, run: work.run.id }, 'a run failed unexpectedly')
   }
   const status = statusOf(result, work.signal)
   if (result.problem) say(`${result.problem.code}: ${result.problem.message}`)
@@ -74,7 +74,8 @@ async function perform(deps: EngineDeps, work: RunWork): Promise<Result> {
     await recordArchive(deps, work, produced)
   } catch (error) {
     problem = asProblem(error, work.signal)
-    if (!isProblem(error) && !work.signal.aborted) deps.log.error({ error, run: run.id }, 'backup failed')
+    if (!isProblem(error) && !work.signal.aborted)
+      deps.log.error({ err: error, run: run.id }, 'backup failed')
   }
   // Whatever happened, so that what pre_backup stopped is started again.
   await step(deps, work, 'post_hook', true)
@@ -206,7 +207,7 @@ async function prune(deps: EngineDeps, work: RunWork): Promise<readonly RunWarni
     return []
   } catch (error) {
     if (work.signal.aborted) return []
-    deps.log.warn({ error, run: work.run.id }, 'retention failed')
+    deps.log.warn({ err: error, run: work.run.id }, 'retention failed')
     return [{ code: 'retention_failed', facts: { detail: isProblem(error) ? error.message : String(error) } }]
   }
 }
@@ -249,7 +250,7 @@ async function closeLog(deps: EngineDeps, work: RunWork): Promise<string> {
   try {
     return await work.log.close()
   } catch (error) {
-    deps.log.error({ error, run: work.run.id }, 'the log of a run could not be written')
+    deps.log.error({ err: error, run: work.run.id }, 'the log of a run could not be written')
     return ''
   }
 }

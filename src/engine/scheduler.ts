@@ -84,7 +84,7 @@ export function createScheduler(deps: EngineDeps, queued: () => void): Scheduler
       if (count > 0) queued()
       if (nextAt !== null) wait = Math.min(wait, Math.max(50, nextAt - deps.clock.now()))
     } catch (error) {
-      deps.log.error({ error }, 'the scheduler failed; it tries again')
+      deps.log.error({ err: error }, 'the scheduler failed; it tries again')
     }
     if (!closed) timer = setTimeout(wake, wait)
   }

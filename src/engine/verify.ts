@@ -29,7 +29,7 @@ export async function verifyArchive(
   }
   const lease = setInterval(() => {
     renewHold(deps.db, name, holder, deps.clock.now(), LEASE_MS).catch((error: unknown) => {
-      deps.log.warn({ error, archive: name }, 'could not renew the hold of an archive being verified')
+      deps.log.warn({ err: error, archive: name }, 'could not renew the hold of an archive being verified')
     })
   }, LEASE_MS / 5)
   try {

@@ -75,6 +75,7 @@ const calls: Record<string, (q: Q) => Promise<unknown>> = {
   finishRun: (q) => runs.finishRun(q, 1, runEnd()),
   runsBefore: (q) => runs.runsBefore(q, T0, 1),
   deleteRunsBefore: (q) => runs.deleteRunsBefore(q, T0, 1),
+  runIdsOfJob: (q) => runs.runIdsOfJob(q, 1),
   forgetMissing: (q) => archives.forgetMissing(q, T0),
   getSettings: (q) => settings.getSettings(q),
   putSettings: (q) => settings.putSettings(q, { historyDays: 9 }, T0),

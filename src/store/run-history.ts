@@ -33,3 +33,9 @@ export function deleteRunsBefore(q: Q, at: number, keepPerJob: number): Promise<
     return ids
   })
 }
+
+/** Ids of all runs of a job, whose logs go with it. */
+export async function runIdsOfJob(q: Q, jobId: number): Promise<number[]> {
+  const rows = await q.selectFrom('runs').select('id').where('job_id', '=', jobId).execute()
+  return rows.map((row) => row.id)
+}

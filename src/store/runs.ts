@@ -7,7 +7,7 @@ import { goodStatuses, listedRunColumns, openStatuses, runColumns, toRun } from 
 import type { Q } from './schema.ts'
 import { sqliteCode } from './sqlite-errors.ts'
 
-export { deleteRunsBefore, runsBefore } from './run-history.ts'
+export { deleteRunsBefore, runIdsOfJob, runsBefore } from './run-history.ts'
 
 export interface NewRun {
   readonly jobId: number

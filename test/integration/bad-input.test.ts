@@ -100,8 +100,13 @@ describe('job add refuses', () => {
   })
 
   test('several wrong fields at once, naming all of them', async () => {
-    const refused = await server.cli([...addCommand({ name: 'a/b', cron: 'x', retention: 'y:z' })])
+    const change = { name: 'a/b', cron: 'x', retention: 'y:z', config: '{' }
+    const refused = await server.cli([...addCommand(change), '--timeout', 'soon'])
     expect(refused.code).toBe(64)
+    for (const field of ['name', 'cron_expr', 'retention', 'config', 'timeout_s']) {
+      expect(refused.stderr).toContain(`  ${field}: `)
+    }
+    expect(refused.stdout).toBe('')
   })
 })
 
