@@ -8,6 +8,7 @@ import { tarDirectory, tarFile } from '../../archive/tar-header.ts'
 import type { ArchiveOrder, Produced } from '../../domain/helper-protocol.ts'
 import { invalid, isProblem, Problem } from '../../domain/problem.ts'
 import { asProblem, removeIfExists } from '../../sys/files.ts'
+import { cancelledBy } from '../cancelled.ts'
 import type { SourceIo } from '../source.ts'
 import { installedVersion } from '../yunohost/facts.ts'
 import { check } from './check.ts'
@@ -146,9 +147,4 @@ async function yunohostVersion(io: SourceIo): Promise<string | null> {
     io.log('err', `yunohost could not tell its version: ${error.message}`)
     return null
   }
-}
-
-function cancelledBy(signal: AbortSignal): Problem | null {
-  if (!signal.aborted) return null
-  return isProblem(signal.reason) ? signal.reason : new Problem('cancelled')
 }

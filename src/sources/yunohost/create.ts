@@ -11,6 +11,7 @@ import { isProblem, Problem } from '../../domain/problem.ts'
 import type { RunWarning, TargetResult } from '../../domain/run.ts'
 import { asProblem } from '../../sys/failure.ts'
 import { removeIfExists, writeFileAtomic } from '../../sys/files.ts'
+import { cancelledBy } from '../cancelled.ts'
 import type { SourceIo } from '../source.ts'
 import { changeWithYunohost } from './command.ts'
 import { anySaved, createdSchema, targetResults, targetWarnings, type Wanted } from './results.ts'
@@ -138,11 +139,6 @@ async function tidyUp(name: string, before: ReadonlySet<string>, io: SourceIo): 
   } catch (error) {
     io.log('err', `could not remove what is unfinished of ${name}: ${asProblem(error).message}`)
   }
-}
-
-function cancelledBy(signal: AbortSignal): Problem | undefined {
-  if (!signal.aborted) return undefined
-  return isProblem(signal.reason) ? signal.reason : new Problem('cancelled')
 }
 
 async function syncFile(path: string): Promise<void> {
