@@ -23,6 +23,9 @@ const testTools = {
 }
 const testFiles = { '/usr/lib/x86_64-linux-gnu/libnss_wrapper.so': 'libnss-wrapper' }
 
+/** Not in everybody's PATH. */
+const systemFolders = ['/usr/sbin', '/sbin']
+
 const commands = {
   demo: async (args) => run('node', ['tools/demo/main.ts', ...args]),
   start: async (args) => run('node', ['bin/backupmanager.js', 'serve', ...args]),
@@ -70,7 +73,7 @@ async function installModules() {
 /** Debian packages of the programs that are not here. */
 function missingTools() {
   const there = (file) =>
-    [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'].some((dir) =>
+    [...(process.env.PATH ?? '').split(delimiter), ...systemFolders].some((dir) =>
       existsSync(join(dir, file)),
     )
   const tools = Object.entries(testTools).filter(([file]) => !there(file))
@@ -124,7 +127,8 @@ async function vitest(args) {
 /** Starts a program with the project's own Node.js and tools first in PATH. */
 function run(file, args, stdio) {
   const local = join(modules, '.bin')
-  const env = { ...process.env, PATH: `${local}${delimiter}${process.env.PATH ?? ''}` }
+  const path = [local, ...(process.env.PATH ?? '').split(delimiter), ...systemFolders]
+  const env = { ...process.env, PATH: [...new Set(path)].join(delimiter) }
   const node = existsSync(join(local, 'node')) ? join(local, 'node') : process.execPath
   if (file === 'node' && node === process.execPath && Number(process.versions.node.split('.')[0]) < 24) {
     fail(
