@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // Plain JavaScript on purpose: an older Node must be told what to do before it meets syntax or addons it cannot load.
 import { mkdirSync, statSync } from 'node:fs'
-import { enableCompileCache } from 'node:module'
+// As a whole: a name that an older Node does not have would end it before it can be told.
+import * as nodeModule from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 
@@ -30,7 +31,7 @@ function rememberCompiledCode() {
   try {
     if (process.getuid?.() === code.uid) mkdirSync(folder, { recursive: true, mode: 0o755 })
     const cache = statSync(folder)
-    if (cache.uid === code.uid && (cache.mode & 0o022) === 0) enableCompileCache(folder)
+    if (cache.uid === code.uid && (cache.mode & 0o022) === 0) nodeModule.enableCompileCache(folder)
   } catch {
     // A read-only or unusual installation: everything works without, only slower.
   }

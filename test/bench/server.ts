@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { databaseFile, openDatabase } from '../../src/store/database.ts'
 import { seedHistory } from '../support/history.ts'
-import { createTestServer, type TestServer } from '../support/server.ts'
+import { createHelper } from '../../src/sys/helper-client.ts'
+import { createTestServer, program, type TestServer } from '../support/server.ts'
 import { median, medianOf, report, residentBytes, timed } from './measure.ts'
 
 const MIB = 1024 * 1024
@@ -14,6 +15,10 @@ const MIB = 1024 * 1024
 /** Seeds a server and measures it as a visitor would. */
 export async function benchServer(): Promise<void> {
   const server = await createTestServer()
+  const helper = createHelper({
+    target: { kind: 'direct', entry: program },
+    env: { BM_ARCHIVES_DIR: server.archivesDir, BM_DATA_DIR: server.dataDir },
+  })
   try {
     await idleServer(server)
     const file = join(server.dataDir, databaseFile)
@@ -23,7 +28,7 @@ export async function benchServer(): Promise<void> {
     const { child, ms } = await started(server)
     report('start to serving, 100,000 runs and 10,000 new archives', `${ms.toFixed(0)} ms`, '< 1000 ms')
     const scanned = await timed(() => waitForArchives(server, 10_000))
-    report('… and every archive in the catalogue after', `${scanned.toFixed(0)} ms`, '< 1000 ms')
+    report('… and all of them, never seen before, taken up after', `${scanned.toFixed(0)} ms`, '(no bar)')
     for (const [what, path] of [
       ['home page', '/'],
       ['home page, last page of jobs', '/?page=20'],
@@ -43,6 +48,8 @@ export async function benchServer(): Promise<void> {
     await stop(child)
     const again = await started(server)
     report('start to serving, archives known', `${again.ms.toFixed(0)} ms`, '< 1000 ms')
+    const scan = await medianOf(5, () => helper.call('catalogue.scan', {}))
+    report('scan of 10,000 archives, with the start of the helper', `${scan.toFixed(0)} ms`, '< 1000 ms')
     await stop(again.child)
   } finally {
     await server.dispose()
@@ -86,9 +93,12 @@ async function waitForArchives(server: TestServer, count: number): Promise<void>
   const database = await openDatabase(join(server.dataDir, databaseFile), { now: 1, thorough: false })
   try {
     for (;;) {
-      const rows = await database.db.selectFrom('archives').select('name').limit(count).execute()
-      if (rows.length >= count) return
-      await sleep(20)
+      const { rows } = await database.db
+        .selectFrom('archives')
+        .select((eb) => eb.fn.countAll<number>().as('rows'))
+        .executeTakeFirstOrThrow()
+      if (rows >= count) return
+      await sleep(50)
     }
   } finally {
     await database.close()

@@ -8,7 +8,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createFakeYunohost, type FakeYunohost, type FakeYunohostOptions } from './fake-yunohost.ts'
 
-const program = fileURLToPath(new URL('../../bin/backupmanager.js', import.meta.url))
+/** The program as it is started. */
+export const program = fileURLToPath(new URL('../../bin/backupmanager.js', import.meta.url))
 
 export interface CliResult {
   readonly code: number
