@@ -75,6 +75,10 @@ export function createQueue(deps: EngineDeps, events: RunEvents, stamp: () => st
     const open = await openRuns(deps.db)
     for (const run of open) {
       if (run.cancelRequested) active.get(run.id)?.stop.abort('cancelled' satisfies StopReason)
+      // Nobody executes it: its end could not be written when it came (a full disk, say).
+      if (run.status === 'running' && !active.has(run.id)) {
+        await fail(run, 'internal', { detail: 'its end could not be recorded' })
+      }
     }
     const queued = open.filter(
       (run) => run.status === 'queued' && !run.cancelRequested && (chosen === undefined || run.id === chosen),
@@ -130,13 +134,15 @@ export function createQueue(deps: EngineDeps, events: RunEvents, stamp: () => st
     active.set(run.id, { lane: source.lane, stop, ended })
   }
 
+  /** Never rejects: what cannot be recorded now is found by a later look. */
   async function execute(run: Run, job: Job, source: AnySource, stop: AbortController): Promise<void> {
-    const settings = await getSettings(deps.db)
-    const limit = setTimeout(
-      () => stop.abort('timed_out' satisfies StopReason),
-      (job.timeoutS ?? settings.defaultTimeoutS) * 1000,
-    )
+    let limit: NodeJS.Timeout | undefined
     try {
+      const settings = await getSettings(deps.db)
+      limit = setTimeout(
+        () => stop.abort('timed_out' satisfies StopReason),
+        (job.timeoutS ?? settings.defaultTimeoutS) * 1000,
+      )
       const log = await openRunLog(deps.dataDir, run.id, stamp, () => events.changed(run.id))
       const onFrame = frameHandler(deps, run.id, log, events)
       const work = { run, job, source, settings, log, signal: stop.signal, events, onFrame }
@@ -144,7 +150,8 @@ export function createQueue(deps: EngineDeps, events: RunEvents, stamp: () => st
       deps.log.info({ run: run.id, job: job.name, status: finished?.status }, 'run ended')
     } catch (error) {
       report(error)
-      await fail(run, 'internal', { detail: error instanceof Error ? error.message : String(error) })
+      const detail = error instanceof Error ? error.message : String(error)
+      await fail(run, 'internal', { detail }).catch(report)
     } finally {
       clearTimeout(limit)
     }
