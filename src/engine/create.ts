@@ -16,7 +16,8 @@ import { changeJob, checkJob, createJob, enableJob, mustExist, releaseRetention,
 import { createMachine } from './machine.ts'
 import { applyRetention, deleteArchive, previewRetention } from './prune.ts'
 import { createQueue, nothing, waitForRun } from './queue.ts'
-import { recover } from './recover.ts'
+import { oneAtATime } from './one-at-a-time.ts'
+import { finishDeletions, recover } from './recover.ts'
 import { createScheduler, type Scheduler } from './scheduler.ts'
 import { verifyArchive } from './verify.ts'
 
@@ -48,6 +49,24 @@ export async function createEngine(deps: EngineDeps): Promise<EngineControl> {
   let house: Housekeeping | null = null
   let watcher: NodeJS.Timeout | undefined
   let running = false
+
+  /** Ends what belongs to no run: verifications, scans, deletions. */
+  const stopping = new AbortController()
+  const work = new Set<Promise<unknown>>()
+  const owned = async <R>(promise: Promise<R>): Promise<R> => {
+    work.add(promise)
+    try {
+      return await promise
+    } finally {
+      work.delete(promise)
+    }
+  }
+  const background = (promise: Promise<unknown>, complaint: string) => {
+    promise.catch((error: unknown) => {
+      if (!stopping.signal.aborted) deps.log.error({ err: error }, complaint)
+    })
+  }
+  const scan = oneAtATime(() => owned(rescan(deps, stopping.signal)))
 
   const wake = () => {
     scheduler?.wake()
@@ -127,15 +146,22 @@ export async function createEngine(deps: EngineDeps): Promise<EngineControl> {
 
     async applyRetention(jobId, actor) {
       const job = await mustExist(deps, jobId)
-      return applyRetention(deps, job, actor, (text) => deps.log.info({ job: job.name }, text))
+      return applyRetention(
+        deps,
+        job.id,
+        actor,
+        (text) => deps.log.info({ job: job.name }, text),
+        stopping.signal,
+      )
     },
 
-    rescan: () => rescan(deps),
+    rescan: scan,
 
     async verifyArchive(name, actor, signal) {
       verifying.set(name, (verifying.get(name) ?? 0) + 1)
       try {
-        return await verifyArchive(deps, name, actor, signal)
+        const any = signal ? AbortSignal.any([signal, stopping.signal]) : stopping.signal
+        return await owned(verifyArchive(deps, name, actor, any))
       } finally {
         const left = (verifying.get(name) ?? 1) - 1
         if (left > 0) verifying.set(name, left)
@@ -162,7 +188,15 @@ export async function createEngine(deps: EngineDeps): Promise<EngineControl> {
 
     async deleteArchive(name, actor) {
       const archive = await getArchive(deps.db, name)
-      await deleteArchive(deps, name, actor, { reason: 'by hand', jobId: archive?.jobId ?? null })
+      await owned(
+        deleteArchive(
+          deps,
+          name,
+          actor,
+          { reason: 'by hand', jobId: archive?.jobId ?? null },
+          stopping.signal,
+        ),
+      )
     },
 
     offers: () => machine.offers(),
@@ -198,20 +232,21 @@ export async function createEngine(deps: EngineDeps): Promise<EngineControl> {
       }, WATCH_MS)
       if (schedule) {
         scheduler = createScheduler(deps, wake)
-        house = startHousekeeping(deps)
-        rescan(deps).catch((error: unknown) =>
-          deps.log.error({ err: error }, 'the first scan of the archives failed'),
-        )
+        house = startHousekeeping(deps, scan)
+        background(scan(), 'the first scan of the archives failed')
+        background(owned(finishDeletions(deps, stopping.signal)), 'deletions could not be finished')
       }
       wake()
     },
 
     async stop() {
       clearInterval(watcher)
+      stopping.abort()
       await scheduler?.close()
       await house?.close()
       running = false
       await queue.close()
+      await Promise.allSettled(work)
     },
 
     idle: () => queue.idle(),

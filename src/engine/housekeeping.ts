@@ -2,15 +2,16 @@
 import { dueForVerify } from '../domain/verify-rotation.ts'
 import { deleteActivityBefore } from '../store/activity.ts'
 import { forgetMissing, verifyCandidates } from '../store/archives.ts'
-import { deleteRunsBefore } from '../store/runs.ts'
+import { deleteRunsBefore, openRuns } from '../store/runs.ts'
 import { getSettings } from '../store/settings.ts'
-import { rescan } from './catalogue.ts'
 import type { EngineDeps } from './deps.ts'
 import { removeRunLogs } from './run-log.ts'
 import { verifyArchive } from './verify.ts'
 
 const PERIOD_MS = 3_600_000
 const DAY_MS = 86_400_000
+/** A disk that hangs must not end housekeeping for good. */
+const VERIFY_LIMIT_MS = 12 * PERIOD_MS
 /** Runs of a job that are kept whatever their age. */
 const KEEP_PER_JOB = 30
 /** A disk that was away for so long is not coming back; an archive that does is simply found again. */
@@ -20,26 +21,57 @@ export interface Housekeeping {
   close(): Promise<void>
 }
 
-/** One round. Verification stops between two archives when the signal aborts. */
-export async function keepHouse(deps: EngineDeps, signal: AbortSignal): Promise<void> {
-  await rescan(deps)
-  // With no operation to recover it still removes files in progress that nobody has written to for a day.
-  await deps.helper.call('recover', { operations: [] })
-  const settings = await getSettings(deps.db)
-  const now = deps.clock.now()
-  await deleteActivityBefore(deps.db, now - settings.historyDays * DAY_MS)
-  await forgetMissing(deps.db, now - FORGET_AFTER_MS)
-  const removed = await deleteRunsBefore(deps.db, now - settings.historyDays * DAY_MS, KEEP_PER_JOB)
-  await removeRunLogs(deps.dataDir, removed)
-  if (settings.verifyEveryDays === 0) return
-  const due = dueForVerify((await verifyCandidates(deps.db)).map(lastRead), now, {
-    everyDays: settings.verifyEveryDays,
-    periodMs: PERIOD_MS,
-  })
-  for (const name of due) {
-    signal.throwIfAborted()
+/** One round: each step by itself, so that one that fails does not keep the others from happening. */
+export async function keepHouse(
+  deps: EngineDeps,
+  scan: () => Promise<unknown>,
+  signal: AbortSignal,
+): Promise<void> {
+  const steps: Readonly<Record<string, () => Promise<unknown>>> = {
+    'scan of the archives': scan,
+    'removal of unfinished files': () => removeUnfinished(deps, signal),
+    'removal of old history': () => forgetHistory(deps),
+    'verification in rotation': () => verifyDue(deps, signal),
+  }
+  for (const [what, step] of Object.entries(steps)) {
+    if (signal.aborted) return
     try {
-      await verifyArchive(deps, name, 'rotation', signal)
+      await step()
+    } catch (error) {
+      if (!signal.aborted)
+        deps.log.error({ err: error, what }, 'housekeeping failed; it tries again in an hour')
+    }
+  }
+}
+
+/** Files in progress that nobody has written to for a day, but never those of runs that are under way. */
+async function removeUnfinished(deps: EngineDeps, signal: AbortSignal): Promise<void> {
+  const busy = (await openRuns(deps.db)).flatMap((run) => (run.archiveName === null ? [] : [run.archiveName]))
+  await deps.helper.call('recover', { operations: [], busy }, { signal })
+}
+
+async function forgetHistory(deps: EngineDeps): Promise<void> {
+  const { historyDays } = await getSettings(deps.db)
+  const now = deps.clock.now()
+  await deleteActivityBefore(deps.db, now - historyDays * DAY_MS)
+  await forgetMissing(deps.db, now - FORGET_AFTER_MS)
+  await removeRunLogs(deps.dataDir, await deleteRunsBefore(deps.db, now - historyDays * DAY_MS, KEEP_PER_JOB))
+}
+
+async function verifyDue(deps: EngineDeps, signal: AbortSignal): Promise<void> {
+  const { verifyEveryDays } = await getSettings(deps.db)
+  if (verifyEveryDays === 0) return
+  const candidates = (await verifyCandidates(deps.db)).map(lastRead)
+  const due = dueForVerify(candidates, deps.clock.now(), { everyDays: verifyEveryDays, periodMs: PERIOD_MS })
+  for (const name of due) {
+    if (signal.aborted) return
+    try {
+      await verifyArchive(
+        deps,
+        name,
+        'rotation',
+        AbortSignal.any([signal, AbortSignal.timeout(VERIFY_LIMIT_MS)]),
+      )
     } catch (error) {
       if (signal.aborted) return
       deps.log.warn({ err: error, archive: name }, 'an archive could not be verified; it stays due')
@@ -52,17 +84,14 @@ function lastRead(one: Awaited<ReturnType<typeof verifyCandidates>>[number]) {
   return { ...one, lastReadAt: one.verifiedAt ?? (one.state === 'ok' ? one.createdAt : null) }
 }
 
-/** Keeps house every hour until closed. */
-export function startHousekeeping(deps: EngineDeps): Housekeeping {
+/** Keeps house every hour until closed; a round that takes longer than an hour is not joined by another. */
+export function startHousekeeping(deps: EngineDeps, scan: () => Promise<unknown>): Housekeeping {
   const stop = new AbortController()
-  let working: Promise<void> = Promise.resolve()
+  let working: Promise<void> | null = null
   const timer = setInterval(() => {
-    working = working
-      .then(() => (stop.signal.aborted ? undefined : keepHouse(deps, stop.signal)))
-      .catch((error: unknown) => {
-        if (!stop.signal.aborted)
-          deps.log.error({ err: error }, 'housekeeping failed; it tries again in an hour')
-      })
+    working ??= keepHouse(deps, scan, stop.signal).finally(() => {
+      working = null
+    })
   }, PERIOD_MS)
   return {
     async close() {

@@ -14,16 +14,16 @@ export interface Machine {
 }
 
 export function createMachine(deps: EngineDeps): Machine {
-  const version = remembered(deps, VERSION_FOR_MS, async () => {
+  const version = remembered(VERSION_FOR_MS, async () => {
     const { version } = await deps.helper.call('yunohost.facts', { what: 'versions' })
     return version ?? null
   })
   return {
-    disk: remembered(deps, DISK_FOR_MS, async () => ({
+    disk: remembered(DISK_FOR_MS, async () => ({
       ...(await deps.helper.call('disk', {})),
       at: deps.clock.now(),
     })),
-    offers: remembered(deps, OFFERS_FOR_MS, async () => {
+    offers: remembered(OFFERS_FOR_MS, async () => {
       if ((await version()) === null) return withoutYunohost(deps)
       const [apps, parts] = await Promise.all([
         deps.helper.call('yunohost.facts', { what: 'apps' }),
@@ -43,10 +43,11 @@ function withoutYunohost(deps: EngineDeps): Offers {
 }
 
 /** Calls `ask` at most once per `forMs`; callers at the same time share one call; a failure is not remembered. */
-function remembered<T>(deps: EngineDeps, forMs: number, ask: () => Promise<T>): () => Promise<T> {
+function remembered<T>(forMs: number, ask: () => Promise<T>): () => Promise<T> {
   let last: { readonly at: number; readonly value: Promise<T> } | null = null
   return () => {
-    const now = deps.clock.now()
+    // Not the time of day: that may be set back.
+    const now = performance.now()
     if (last && now - last.at < forMs) return last.value
     const value = ask()
     const entry = { at: now, value }

@@ -1,4 +1,5 @@
 // Carries out a retention plan: row marked, file deleted, row gone, one archive at a time, only what the plan names.
+import { randomUUID } from 'node:crypto'
 import type { Archive } from '../domain/archive.ts'
 import type { Job } from '../domain/job.ts'
 import { isProblem, Problem, type ProblemCode } from '../domain/problem.ts'
@@ -7,11 +8,16 @@ import { planRetention } from '../domain/retention.ts'
 import { addActivity } from '../store/activity.ts'
 import { archivesOfJob, getArchive, markDeleting, removeArchives, unmarkDeleting } from '../store/archives.ts'
 import { acquireHold, heldNames, releaseHold } from '../store/holds.ts'
+import { getJob, setRetentionHold } from '../store/jobs.ts'
 import type { EngineDeps } from './deps.ts'
 import type { Actor, RetentionPreview } from './engine.ts'
 
+/** An admin's own hook of YunoHost may hang; nothing else may wait for it for ever. */
+const DELETE_LIMIT_MS = 15 * 60_000
 /** Longer than any deletion takes; a crash frees the archive after it. */
-const DELETE_LEASE_MS = 10 * 60_000
+const DELETE_LEASE_MS = DELETE_LIMIT_MS + 60_000
+/** A server that was off for so long deserves a look, too, before its old backups go. */
+const DOUBTFUL_GAP_MS = 45 * 86_400_000
 
 /** Nothing is wrong then: the archive goes after the next successful run. YunoHost may be busy for hours. */
 const waits: ReadonlySet<ProblemCode> = new Set(['archive_in_use', 'archive_pinned', 'yunohost_busy'])
@@ -37,26 +43,29 @@ export async function previewRetention(
 }
 
 /**
- * Applies the job's policy. While an anomaly suspends removal it removes nothing.
+ * Applies the job's policy as it is now: a run may have taken hours, and an admin may have changed it meanwhile.
+ * While an anomaly suspends removal it removes nothing, also when that happens in the middle.
  * What cannot go just now (in use, pinned meanwhile, YunoHost busy) stays until the next time.
  */
 export async function applyRetention(
   deps: EngineDeps,
-  job: Job,
+  jobId: number,
   actor: Actor,
   log: (text: string) => void,
   signal?: AbortSignal,
 ): Promise<RetentionPreview> {
-  const preview = await previewRetention(deps, job)
-  if (job.retentionHold !== null) {
-    log(`retention is suspended (${job.retentionHold}): nothing removed`)
-    return { ...preview, plan: { keep: preview.plan.keep, remove: [] }, freedBytes: 0 }
+  const preview = await previewRetention(deps, await mustGetJob(deps, jobId))
+  const hold = await holdOf(deps, jobId, preview)
+  if (hold !== null) {
+    log(`retention is suspended (${hold}): nothing removed`)
+    return nothingRemoved(preview)
   }
   for (const { name, reason } of preview.plan.remove) {
     signal?.throwIfAborted()
     try {
-      await deleteArchive(deps, name, actor, { reason, jobId: job.id })
-      log(`removed ${name} (${reason})`)
+      const done = await deleteArchive(deps, name, actor, { reason, jobId, unlessJobHeld: true }, signal)
+      log(done ? `removed ${name} (${reason})` : `kept ${name}: retention was suspended meanwhile`)
+      if (!done) break
     } catch (error) {
       if (!isProblem(error) || !waits.has(error.code)) throw error
       log(`kept ${name} until the next time: ${error.code}`)
@@ -65,14 +74,45 @@ export async function applyRetention(
   return preview
 }
 
-/** Deletes one archive that nobody uses and that is not pinned. The order of the steps is design.md's. */
+/** Why nothing may be removed now; a clock that seems to have jumped ahead suspends removal from now on. */
+async function holdOf(deps: EngineDeps, jobId: number, preview: RetentionPreview): Promise<string | null> {
+  const job = await mustGetJob(deps, jobId)
+  if (job.retentionHold !== null) return job.retentionHold
+  if (preview.plan.remove.length === 0 || !clockJumped(preview.archives, deps.clock.now())) return null
+  await setRetentionHold(deps.db, jobId, 'clock_jump')
+  await addActivity(deps.db, {
+    at: deps.clock.now(),
+    actor: 'retention',
+    action: 'retention.suspend',
+    subject: job.name,
+    jobId,
+    facts: { reason: 'clock_jump' },
+  })
+  return 'clock_jump'
+}
+
+/** True when all archives but the newest one are so old that the clock, rather than the backups, is in doubt. */
+export function clockJumped(archives: readonly Pick<Archive, 'createdAt'>[], now: number): boolean {
+  const [, second] = archives.map((one) => one.createdAt).toSorted((a, b) => b - a)
+  return second !== undefined && now - second > DOUBTFUL_GAP_MS
+}
+
+function nothingRemoved(preview: RetentionPreview): RetentionPreview {
+  return { ...preview, plan: { keep: preview.plan.keep, remove: [] }, freedBytes: 0 }
+}
+
+/**
+ * Deletes one archive that nobody uses and that is not pinned. The order of the steps is design.md's D1.
+ * False, and nothing done, when `unlessJobHeld` is asked and the job's retention is suspended.
+ */
 export async function deleteArchive(
   deps: EngineDeps,
   name: string,
   actor: Actor,
-  why: { readonly reason: string; readonly jobId: number | null },
-): Promise<void> {
-  const holder = `delete:${deps.instance.id}:${name}`
+  why: { readonly reason: string; readonly jobId: number | null; readonly unlessJobHeld?: boolean },
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const holder = `delete:${randomUUID()}`
   const now = deps.clock.now()
   const archive = await mustExist(deps, name)
   if (archive.pinned) throw new Problem('archive_pinned', { archive: name })
@@ -80,8 +120,8 @@ export async function deleteArchive(
     throw new Problem('archive_in_use', { archive: name })
   }
   try {
-    await markDeleting(deps.db, name)
-    await deleteFiles(deps, name)
+    if (!(await markDeleting(deps.db, name, { unlessJobHeld: why.unlessJobHeld ?? false }))) return false
+    await deleteFiles(deps, name, signal)
     await deps.db.transaction().execute(async (trx) => {
       await removeArchives(trx, [name])
       await addActivity(trx, {
@@ -93,19 +133,31 @@ export async function deleteArchive(
         facts: { reason: why.reason, bytes: archive.sizeBytes },
       })
     })
+    return true
   } finally {
     await releaseHold(deps.db, name, holder)
   }
 }
 
 /** Shown again when the files could not be deleted; the next scan tells what is left of them. */
-async function deleteFiles(deps: EngineDeps, name: string): Promise<void> {
+async function deleteFiles(deps: EngineDeps, name: string, signal?: AbortSignal): Promise<void> {
+  const limit = AbortSignal.timeout(DELETE_LIMIT_MS)
   try {
-    await deps.helper.call('archive.delete', { name })
+    await deps.helper.call(
+      'archive.delete',
+      { name },
+      { signal: signal ? AbortSignal.any([signal, limit]) : limit },
+    )
   } catch (error) {
     await unmarkDeleting(deps.db, name)
     throw error
   }
+}
+
+async function mustGetJob(deps: EngineDeps, id: number): Promise<Job> {
+  const job = await getJob(deps.db, id)
+  if (!job) throw new Problem('job_not_found', { id })
+  return job
 }
 
 async function mustExist(deps: EngineDeps, name: string): Promise<Archive> {

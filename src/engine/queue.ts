@@ -14,9 +14,12 @@ import { chooseRuns } from './lanes.ts'
 import { openRunLog } from './run-log.ts'
 import { frameHandler, type StopReason } from './run-work.ts'
 import { executeRun } from './runner.ts'
+import { createSpace } from './space.ts'
 
 /** Time until a queue that failed is looked at again. */
 const RETRY_MS = 5000
+/** Also looked at this often, whatever was missed. */
+const LOOK_EVERY_MS = 30_000
 
 interface Active {
   readonly lane: Lane
@@ -38,6 +41,7 @@ export interface Queue {
 /** `stamp` gives the time text of log lines. */
 export function createQueue(deps: EngineDeps, events: RunEvents, stamp: () => string): Queue {
   const active = new Map<number, Active>()
+  const space = createSpace()
   let closed = true
   let chosen: number | undefined
   let pumping: Promise<void> | null = null
@@ -65,6 +69,8 @@ export function createQueue(deps: EngineDeps, events: RunEvents, stamp: () => st
       })
       .finally(() => {
         pumping = null
+        // Asked for after the last look and before this: nobody else would come.
+        if (again && !closed) void pump()
       })
     return pumping
   }
@@ -101,9 +107,8 @@ export function createQueue(deps: EngineDeps, events: RunEvents, stamp: () => st
       const job = jobs.get(run.jobId)
       if (job) await start(run, job)
     }
-    if (choice.wakeAt !== null) {
-      timer = setTimeout(() => void pump(), Math.max(10, choice.wakeAt - deps.clock.now()))
-    }
+    const wait = choice.wakeAt === null ? LOOK_EVERY_MS : choice.wakeAt - deps.clock.now()
+    timer = setTimeout(() => void pump(), Math.min(LOOK_EVERY_MS, Math.max(10, wait)))
   }
 
   function countActive(): Record<Lane, number> {
@@ -128,6 +133,7 @@ export function createQueue(deps: EngineDeps, events: RunEvents, stamp: () => st
     const stop = new AbortController()
     const ended = execute(run, job, source, stop).finally(() => {
       active.delete(run.id)
+      space.release(run.id)
       events.changed(run.id)
       void pump()
     })
@@ -144,8 +150,8 @@ export function createQueue(deps: EngineDeps, events: RunEvents, stamp: () => st
         (job.timeoutS ?? settings.defaultTimeoutS) * 1000,
       )
       const log = await openRunLog(deps.dataDir, run.id, stamp, () => events.changed(run.id))
-      const onFrame = frameHandler(deps, run.id, log, events)
-      const work = { run, job, source, settings, log, signal: stop.signal, events, onFrame }
+      const onFrame = frameHandler(deps, run.id, log, events, space)
+      const work = { run, job, source, settings, log, signal: stop.signal, events, space, onFrame }
       const finished = await executeRun(deps, work)
       deps.log.info({ run: run.id, job: job.name, status: finished?.status }, 'run ended')
     } catch (error) {

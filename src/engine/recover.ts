@@ -25,10 +25,16 @@ export async function recover(deps: EngineDeps): Promise<readonly Run[]> {
     })
     if (finished) interrupted.push(finished)
   }
+  await clearExpiredHolds(deps.db, now)
+  return interrupted
+}
+
+/** Finishes deletions that had begun. They may wait for YunoHost, so they happen while the server already serves. */
+export async function finishDeletions(deps: EngineDeps, signal: AbortSignal): Promise<void> {
   for (const name of await deletingArchives(deps.db)) {
-    if (!(await finishDeletion(deps, name))) continue
+    if (!(await finishDeletion(deps, name, signal))) continue
     await addActivity(deps.db, {
-      at: now,
+      at: deps.clock.now(),
       actor: 'recovery',
       action: 'archive.delete',
       subject: name,
@@ -36,8 +42,6 @@ export async function recover(deps: EngineDeps): Promise<readonly Run[]> {
       facts: { reason: 'interrupted deletion' },
     })
   }
-  await clearExpiredHolds(deps.db, Number.MAX_SAFE_INTEGER)
-  return interrupted
 }
 
 /** A helper that cannot be reached must not keep the dashboard away: it says there what is wrong. */
@@ -54,9 +58,9 @@ async function clearUp(deps: EngineDeps, left: readonly Run[]): Promise<void> {
 }
 
 /** False when the files could not be deleted now; the next start tries again. */
-async function finishDeletion(deps: EngineDeps, name: string): Promise<boolean> {
+async function finishDeletion(deps: EngineDeps, name: string, signal: AbortSignal): Promise<boolean> {
   try {
-    await deps.helper.call('archive.delete', { name })
+    await deps.helper.call('archive.delete', { name }, { signal })
     await removeArchives(deps.db, [name])
     return true
   } catch (error) {

@@ -8,6 +8,7 @@ import { setRunProgress } from '../store/runs.ts'
 import type { EngineDeps } from './deps.ts'
 import type { RunEvents } from './events.ts'
 import type { RunLog } from './run-log.ts'
+import type { Space } from './space.ts'
 
 const PROGRESS_EVERY_MS = 1000
 
@@ -23,6 +24,7 @@ export interface RunWork {
   /** Aborted with a {@link StopReason}. */
   readonly signal: AbortSignal
   readonly events: RunEvents
+  readonly space: Space
   /** What the helper says meanwhile: log lines and progress. */
   readonly onFrame: (frame: Progressing) => void
 }
@@ -35,12 +37,15 @@ export function frameHandler(
   runId: number,
   log: RunLog,
   events: RunEvents,
+  space: Space,
 ): (frame: Progressing) => void {
-  let lastAt = 0
+  // Not the time of day: that may be set back.
+  let lastAt = -PROGRESS_EVERY_MS
   return (frame) => {
     if (frame.t === 'log') log.write(frame.stream, frame.text)
     if (frame.t !== 'progress') return
-    const now = deps.clock.now()
+    space.wrote(runId, frame.done)
+    const now = performance.now()
     if (frame.done !== frame.total && now - lastAt < PROGRESS_EVERY_MS) return
     lastAt = now
     setRunProgress(deps.db, runId, frame.done, frame.total).then(

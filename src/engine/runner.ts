@@ -70,7 +70,8 @@ async function perform(deps: EngineDeps, work: RunWork): Promise<Result> {
     await step(deps, work, 'backup')
     produced = await produce(deps, work)
     warnings.push(...produced.warnings)
-    await step(deps, work, 'record')
+    // From here on the archive exists: a stop that comes now comes too late.
+    await step(deps, work, 'record', true)
     await recordArchive(deps, work, produced)
   } catch (error) {
     problem = asProblem(error, work.signal)
@@ -87,7 +88,7 @@ async function perform(deps: EngineDeps, work: RunWork): Promise<Result> {
     })),
   )
   if (statusOf({ produced, warnings, problem }, work.signal) === 'success') {
-    await step(deps, work, 'retention')
+    await step(deps, work, 'retention', true)
     warnings.push(...(await prune(deps, work)))
   }
   return { produced, warnings, problem }
@@ -105,7 +106,7 @@ async function checkSpace(deps: EngineDeps, work: RunWork): Promise<void> {
   const disk = await deps.helper.call('disk', {}, { signal })
   const verdict = diskGuard({
     neededBytes: last,
-    freeBytes: disk.freeBytes,
+    freeBytes: disk.freeBytes - work.space.promisedToOthers(work.run.id),
     totalBytes: disk.totalBytes,
     reserveBytes: work.settings.diskReserveBytes,
   })
@@ -117,6 +118,7 @@ async function checkSpace(deps: EngineDeps, work: RunWork): Promise<void> {
       short: verdict.shortBytes,
     })
   }
+  work.space.promise(work.run.id, last ?? 0)
 }
 
 /** Tries the day's name, then -2, -3 …: a name taken since the last scan is only known to the directory. */
@@ -195,7 +197,7 @@ async function prune(deps: EngineDeps, work: RunWork): Promise<readonly RunWarni
   try {
     const preview = await applyRetention(
       deps,
-      work.job,
+      work.job.id,
       'retention',
       (text) => work.log.write('info', text),
       work.signal,
@@ -212,10 +214,18 @@ async function prune(deps: EngineDeps, work: RunWork): Promise<readonly RunWarni
   }
 }
 
-/** `always`: also after the run was told to stop. */
+/**
+ * Tells which step the run is at. `always`: also after the run was told to stop; then it must not fail either, because
+ * what follows has to happen.
+ */
 async function step(deps: EngineDeps, work: RunWork, name: RunStep, always = false): Promise<void> {
   if (!always) work.signal.throwIfAborted()
-  await setRunStep(deps.db, work.run.id, name)
+  try {
+    await setRunStep(deps.db, work.run.id, name)
+  } catch (error) {
+    if (!always) throw error
+    deps.log.warn({ err: error, run: work.run.id }, 'could not store the step of a run')
+  }
   work.events.changed(work.run.id)
 }
 

@@ -1,4 +1,5 @@
 // Proves an archive by reading it again, on demand and in rotation. What it finds lands in the catalogue.
+import { randomUUID } from 'node:crypto'
 import type { Archive } from '../domain/archive.ts'
 import type { VerifyResult } from '../domain/helper-protocol.ts'
 import { Problem } from '../domain/problem.ts'
@@ -23,7 +24,7 @@ export async function verifyArchive(
 ): Promise<Archive> {
   const archive = await getArchive(deps.db, name)
   if (!archive) throw new Problem('archive_not_found', { archive: name })
-  const holder = `verify:${deps.instance.id}:${deps.clock.now()}`
+  const holder = `verify:${randomUUID()}`
   if (!(await acquireHold(deps.db, name, holder, 'verify', deps.clock.now(), LEASE_MS))) {
     throw new Problem('archive_in_use', { archive: name })
   }

@@ -1,0 +1,32 @@
+// For work that several callers want done at the same moment and that must not run beside itself.
+
+/**
+ * The work, never twice at once: callers that come while it runs share the next round, which begins when this one has
+ * ended, so that everybody gets a result that began after the call.
+ */
+export function oneAtATime<T>(work: () => Promise<T>): () => Promise<T> {
+  let running: Promise<unknown> | null = null
+  let next: Promise<T> | null = null
+
+  const begin = (): Promise<T> => {
+    const round = work()
+    const settled = round.then(
+      () => undefined,
+      () => undefined,
+    )
+    running = settled
+    void settled.then(() => {
+      if (running === settled) running = null
+    })
+    return round
+  }
+
+  return () => {
+    if (running === null) return begin()
+    next ??= running.then(() => {
+      next = null
+      return begin()
+    })
+    return next
+  }
+}
