@@ -1,55 +1,133 @@
 // Makes server-rendered pages live; without it everything works by reloading. Plain script, no build, no inline code.
-//   <div id="run" data-live="/runs/7/live">     content replaced by events `fragment` {id, html} from that address
+//   <div id="run" data-live="/runs/7/live">     content changed by events `fragment` {id, html} from that address;
+//                                               `title` {text} sets the window's title
 //   <pre data-log data-cursor="1200">           events `log` {cursor, text} are added as text; its address is that of
 //                                               the nearest data-live around it, or its own
 //   <input type="checkbox" data-log-follow="ID">  keeps that log scrolled to its end
 //   <form data-preview="/jobs/preview" data-preview-target="ID">   posted while writing; the answer is shown in ID
 //   <button data-copy="ID" data-copied="Copied">  copies that element's text (hidden without scripts)
-//   <select data-submit>                          sends its form when changed
+//   <div id="stale" data-zone="Europe/Paris">     says with the template #stale-text that the server does not answer
+//   <div data-passing>                            goes when a stream says `settled` or `end`
 ;(() => {
   'use strict'
 
-  // --- fragments and logs ---
+  // --- streams ---
+  const awayMs = 10000
+  const quietMs = 40000
   const streams = new Map()
 
   const addressOf = (element) => element.closest('[data-live]')?.dataset.live
 
+  // A hidden page needs no stream: over HTTP/1.1 six of them would block the whole dashboard.
   function start() {
-    for (const element of document.querySelectorAll('[data-live]')) open(element.dataset.live)
+    if (document.hidden) return
+    for (const element of document.querySelectorAll('[data-live]')) open(element.dataset.live, Date.now())
   }
 
-  function open(address) {
+  function stop() {
+    for (const stream of streams.values()) close(stream)
+  }
+
+  function close(stream) {
+    clearTimeout(stream.retry)
+    stream.source.close()
+  }
+
+  // `sign` is when the server was last heard of.
+  function open(address, sign) {
     const known = streams.get(address)
-    if (known && known.source.readyState !== EventSource.CLOSED) return
+    if (known && (known.ended || known.source.readyState !== EventSource.CLOSED)) return
     const cursor = known ? known.cursor : firstCursor(address)
     const url = new URL(address, location.href)
     if (cursor !== null) url.searchParams.set('cursor', cursor)
-    const stream = { source: new EventSource(url), cursor, wait: known ? known.wait : 1000 }
+    // What the page had shown at first says nothing about what it shows now.
+    if (known) url.searchParams.delete('seen')
+    const source = new EventSource(url)
+    const stream = { source, cursor, sign, wait: known ? known.wait : 1000, retry: 0, ended: false }
+    if (known) clearTimeout(known.retry)
     streams.set(address, stream)
-    stream.source.addEventListener('open', () => (stream.wait = 1000))
-    stream.source.addEventListener('fragment', (event) => {
-      const { id, html } = JSON.parse(event.data)
+    const on = (kind, act) =>
+      source.addEventListener(kind, (event) => {
+        stream.sign = Date.now()
+        act(event.data)
+      })
+    on('open', () => (stream.wait = 1000))
+    on('beat', () => {})
+    on('fragment', (data) => {
+      const { id, html } = JSON.parse(data)
       const target = document.getElementById(id)
       if (target && addressOf(target) === address) replace(target, html)
     })
-    stream.source.addEventListener('log', (event) => {
-      const { cursor: next, text } = JSON.parse(event.data)
+    on('log', (data) => {
+      const { cursor: next, text } = JSON.parse(data)
       // After a reconnection the same piece may come twice.
       if (stream.cursor !== null && next <= stream.cursor) return
       stream.cursor = next
       for (const log of document.querySelectorAll('[data-log]'))
         if (addressOf(log) === address) append(log, text)
     })
+    on('title', (data) => {
+      title = JSON.parse(data).text
+      showTitle()
+    })
+    on('settled', settled)
     // The server says `end` when nothing will follow.
-    stream.source.addEventListener('end', () => stream.source.close())
-    stream.source.addEventListener('error', () => {
-      // The browser tries again by itself unless the server refused; then we do, ever more slowly.
-      if (stream.source.readyState !== EventSource.CLOSED) return
-      setTimeout(() => open(address), stream.wait)
-      stream.wait = Math.min(stream.wait * 2, 60000)
+    on('end', () => {
+      stream.ended = true
+      source.close()
+      settled()
+    })
+    source.addEventListener('error', () => {
+      // Not left to the browser, which would ask for the very address of the beginning.
+      close(stream)
+      stream.retry = setTimeout(() => document.hidden || open(address, stream.sign), stream.wait)
+      stream.wait = Math.min(stream.wait * 2, 15000)
     })
   }
 
+  // A message about what was going on is over with it.
+  function settled() {
+    for (const message of document.querySelectorAll('[data-passing]')) message.remove()
+  }
+
+  // --- a server that does not answer ---
+  const bar = document.getElementById('stale')
+  let title = document.title
+  let staleSince = null
+
+  function showTitle() {
+    document.title = (staleSince === null ? '' : '? ') + title
+  }
+
+  function check() {
+    const now = Date.now()
+    let since = null
+    for (const [address, stream] of streams) {
+      if (stream.ended || document.hidden) continue
+      const open_ = stream.source.readyState === EventSource.OPEN
+      if (now - stream.sign < (open_ ? quietMs : awayMs)) continue
+      since = Math.min(since ?? stream.sign, stream.sign)
+      if (open_) {
+        close(stream)
+        open(address, stream.sign)
+      }
+    }
+    if (since === staleSince) return
+    staleSince = since
+    showTitle()
+    if (!bar) return
+    bar.replaceChildren()
+    if (since === null) return
+    const time = new Date(since).toLocaleTimeString(document.documentElement.lang, {
+      timeZone: bar.dataset.zone,
+    })
+    const text = document.getElementById('stale-text').content.cloneNode(true)
+    for (const place of text.querySelectorAll('[data-time]'))
+      place.textContent = place.textContent.replace('{time}', time)
+    bar.append(text)
+  }
+
+  // --- logs ---
   function firstCursor(address) {
     const log = [...document.querySelectorAll('[data-log]')].find((one) => addressOf(one) === address)
     return log?.dataset.cursor === undefined ? null : Number(log.dataset.cursor)
@@ -67,38 +145,73 @@
     if (log) log.scrollTop = log.scrollHeight
   })
 
-  // Trusted HTML: our own server's templates, which escape everything.
+  // --- fragments ---
+  const shown = new WeakMap()
+
+  // Trusted HTML: our own server's templates, which escape everything. Only what differs is touched: what is being
+  // pressed, selected or read stays.
   function replace(target, html) {
-    if (target.dataset.shown === html) return
-    const focus = target.contains(document.activeElement) ? pathTo(target, document.activeElement) : null
-    const opened = [...target.querySelectorAll('details')].map((one) => one.open)
-    target.innerHTML = html
-    target.dataset.shown = html
-    target.querySelectorAll('details').forEach((one, i) => {
-      if (opened[i] !== undefined) one.open = opened[i]
-    })
-    if (focus) find(target, focus)?.focus({ preventScroll: true })
+    if (shown.get(target) === html) return
+    shown.set(target, html)
+    const focused = target.contains(document.activeElement) ? document.activeElement : null
+    const key = focused && keyOf(focused)
+    const fresh = document.createElement('template')
+    fresh.innerHTML = html
+    morph(target, fresh.content)
+    if (focused && !focused.isConnected)
+      [...target.querySelectorAll(focused.tagName)]
+        .find((one) => keyOf(one) === key)
+        ?.focus({ preventScroll: true })
     ready(target)
   }
 
-  // An element is found again by its id, else by what it does, else by its place among its kind.
-  function pathTo(root, element) {
-    const key = (one) => [
-      one.tagName,
-      one.getAttribute('href'),
-      one.getAttribute('formaction'),
-      one.name,
-      one.value,
-      one.form?.action,
-    ]
-    const same = (one) => JSON.stringify(key(one)) === JSON.stringify(key(element))
-    const place = [...root.querySelectorAll(element.tagName)].filter(same).indexOf(element)
-    return { id: element.id, tag: element.tagName, key: JSON.stringify(key(element)), place, keyOf: key }
+  function morph(parent, fresh) {
+    let at = parent.firstChild
+    for (const want of [...fresh.childNodes]) {
+      let have = at
+      while (have && !alike(have, want)) have = want.nodeType === Node.ELEMENT_NODE ? have.nextSibling : null
+      if (!have) {
+        parent.insertBefore(want, at)
+        continue
+      }
+      while (at !== have) at = remove(at)
+      at = have.nextSibling
+      if (have.nodeType !== Node.ELEMENT_NODE) {
+        if (have.data !== want.data) have.data = want.data
+      } else if (!have.isEqualNode(want)) {
+        takeAttributes(have, want)
+        morph(have, want)
+      }
+    }
+    while (at) at = remove(at)
   }
 
-  function find(root, { id, tag, key, place, keyOf }) {
-    if (id) return document.getElementById(id)
-    return [...root.querySelectorAll(tag)].filter((one) => JSON.stringify(keyOf(one)) === key)[place]
+  function remove(node) {
+    const next = node.nextSibling
+    node.remove()
+    return next
+  }
+
+  const alike = (have, want) =>
+    have.nodeName === want.nodeName && (have.nodeType !== Node.ELEMENT_NODE || keyOf(have) === keyOf(want))
+
+  // What an element is about: one that does something else must not be turned into it under somebody's finger.
+  function keyOf(element) {
+    const about = element.matches('li, tr') ? element.querySelector('[href], [formaction]') : null
+    const told = ['id', 'href', 'formaction', 'action', 'name'].map((name) =>
+      (about ?? element).getAttribute(name),
+    )
+    return JSON.stringify([...told, element.matches('button, option') ? element.value : ''])
+  }
+
+  function takeAttributes(have, want) {
+    // Whether details are open is up to whoever reads.
+    const names = (element) => element.getAttributeNames().filter((name) => name !== 'open')
+    for (const name of names(have)) if (!want.hasAttribute(name)) have.removeAttribute(name)
+    for (const name of names(want)) {
+      const value = want.getAttribute(name)
+      if (have.getAttribute(name) !== value) have.setAttribute(name, value)
+    }
   }
 
   // --- previews ---
@@ -140,10 +253,6 @@
   }
 
   // --- small helpers ---
-  document.addEventListener('change', (event) => {
-    if (event.target.matches('[data-submit]')) event.target.form.requestSubmit()
-  })
-
   document.addEventListener('click', (event) => {
     const button = event.target.closest('[data-copy]')
     if (button) void copy(button)
@@ -169,6 +278,8 @@
   ready(document)
   start()
   for (const log of document.querySelectorAll('[data-log]')) log.scrollTop = log.scrollHeight
-  addEventListener('pagehide', () => streams.forEach(({ source }) => source.close()))
+  if (document.querySelector('[data-live]')) setInterval(check, 1000)
+  document.addEventListener('visibilitychange', () => (document.hidden ? stop() : start()))
+  addEventListener('pagehide', stop)
   addEventListener('pageshow', (event) => event.persisted && start())
 })()

@@ -28,6 +28,11 @@ export async function main(argv: readonly string[]): Promise<void> {
     if (!parsed.ok) throw configError(parsed.problems)
     return parsed.config
   }
+  // Whoever read our answer (head, a pager) has read enough.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit(0)
+  })
   process.exitCode = await runCli(argv, {
     stdin: process.stdin,
     stdout: process.stdout,

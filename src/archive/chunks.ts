@@ -1,25 +1,25 @@
 // Reads a file from its beginning to its end in large pieces, with flat memory.
-import { constants } from 'node:fs'
-import { open, type FileHandle } from 'node:fs/promises'
-import { Problem } from '../domain/problem.ts'
+import type { BigIntStats } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
+import { openRegular } from './open-regular.ts'
 
 const chunkSize = 1024 * 1024
 
 export interface ChunkOptions {
   readonly signal?: AbortSignal | undefined
+  /** The file that `path` must be or lead to; without it a symbolic link is refused. */
+  readonly known?: BigIntStats
   /** Called in order; the buffer is used again afterwards. Nothing is read ahead further than one piece. */
   readonly onChunk: (chunk: Buffer) => void | Promise<void>
 }
 
 /**
  * Gives every byte of a regular file to `onChunk`, reading the next piece meanwhile. Returns the number of bytes.
- * Rejects with the signal's reason, the system's error, or `internal` when it is not a regular file.
+ * Rejects with the signal's reason, the system's error, or `internal` as {@link openRegular}.
  */
 export async function readChunks(path: string, options: ChunkOptions): Promise<number> {
-  // Without O_NONBLOCK, opening a fifo that somebody put there would hang for ever.
-  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  const handle = await openRegular(path, options.known)
   try {
-    if (!(await handle.stat()).isFile()) throw new Problem('internal', { detail: 'not a regular file' })
     return await readAll(handle, options)
   } finally {
     await handle.close()

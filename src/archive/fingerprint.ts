@@ -1,19 +1,19 @@
 // Tells cheaply whether an archive is still the one that was read before.
 import type { BigIntStats } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { lstat, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorCode } from '../sys/files.ts'
 import { archiveOfTar } from './format.ts'
 
 /**
- * `inode:size:mtime:ctime` of the tar (links followed) and mtime of its sidecar, times in nanoseconds; `-` without one.
+ * `inode:size:mtime:ctime` of the tar (links followed) and mtime of its sidecar (never followed), times in nanoseconds; `-` without one.
  * Rejects with the system's error when the tar is not there.
  */
 export async function fingerprintOf(archivesDir: string, file: string): Promise<string> {
   const name = archiveOfTar(file) ?? file
   const tar = await stat(join(archivesDir, file), { bigint: true })
   try {
-    const sidecar = await stat(join(archivesDir, `${name}.info.json`), { bigint: true })
+    const sidecar = await lstat(join(archivesDir, `${name}.info.json`), { bigint: true })
     return fingerprint(tar, sidecar)
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return fingerprint(tar, null)

@@ -1,26 +1,27 @@
 // Reads small JSON files that others may have written: bounded, never hanging, and errors never show what was in them.
-import { constants } from 'node:fs'
-import { open, type FileHandle } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { isProblem } from '../domain/problem.ts'
 import { errorCode } from '../sys/files.ts'
+import { openRegular } from './open-regular.ts'
 
 export const jsonMaxBytes = 4 * 1024 * 1024
 
 export type JsonRead =
-  | { readonly ok: true; readonly value: Readonly<Record<string, unknown>> }
+  | { readonly ok: true; readonly value: Readonly<Record<string, unknown>>; readonly bytes: Buffer }
   | { readonly ok: false; readonly missing: boolean; readonly error: string }
 
-/** A JSON object from a regular file of at most 4 MiB, or why not. */
+/** A JSON object from a regular file of at most 4 MiB, or why not. A symbolic link is refused, wherever it leads. */
 export async function readJsonFile(path: string): Promise<JsonRead> {
   let handle: FileHandle
   try {
-    // A fifo would hang without O_NONBLOCK.
-    handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    handle = await openRegular(path)
   } catch (error) {
+    if (errorCode(error) === 'ELOOP') return failed('a symbolic link')
+    if (isProblem(error)) return failed('not a regular file')
     return failed(errorCode(error) ?? 'unreadable', errorCode(error) === 'ENOENT')
   }
   try {
     const stats = await handle.stat()
-    if (!stats.isFile()) return failed('not a regular file')
     if (stats.size > jsonMaxBytes) return failed(`larger than ${jsonMaxBytes} bytes`)
     return parseObject(await readAt(handle, 0, stats.size))
   } catch (error) {
@@ -50,10 +51,11 @@ export function parseObject(bytes: Buffer): JsonRead {
   } catch {
     return failed('not valid JSON')
   }
-  return isObject(value) ? { ok: true, value } : failed('not a JSON object')
+  return isObject(value) ? { ok: true, value, bytes } : failed('not a JSON object')
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+/** A JSON object: neither null nor a list. */
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 

@@ -4,6 +4,7 @@ import { readFile, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { temporaryFolder } from '../../test/support/temp.ts'
+import { openRegular } from './open-regular.ts'
 import { readArchives } from './read.ts'
 import { tarEnd, tarFile } from './tar-header.ts'
 import { writeForeign, writeOwn } from './testing-archives.ts'
@@ -97,6 +98,37 @@ describe('our description', () => {
   })
 })
 
+describe('a link', () => {
+  test('in the place of a description is refused, whatever it leads to', async () => {
+    const folder = await temporaryFolder()
+    const secrets = join(await temporaryFolder(), 'secrets.json')
+    writeFileSync(secrets, '{"password":"secret"}')
+    await writeForeign(folder, 'trap', null)
+    for (const file of ['trap.info.json', 'trap.backup_info.json']) symlinkSync(secrets, join(folder, file))
+    expect(await readOne(folder, 'trap')).toEqual([
+      { name: 'trap', info: null, backupInfo: null, error: 'trap.info.json: a symbolic link' },
+    ])
+  })
+
+  test('to the tar on another disk is followed for the description at its end', async () => {
+    const folder = await temporaryFolder()
+    const other = await temporaryFolder()
+    await writeOwn(other, 'away', Buffer.from('x'), { app: 'files' })
+    symlinkSync(join(other, 'away.tar'), join(folder, 'away.tar'))
+    expect(await readOne(folder, 'away')).toMatchObject([{ backupInfo: { app: 'files' } }])
+  })
+
+  test('that is put in the place of a file after that was looked at is not followed, nor another file read', async () => {
+    const folder = await temporaryFolder()
+    for (const file of ['a', 'b']) writeFileSync(join(folder, file), file)
+    symlinkSync('b', join(folder, 'link'))
+    const known = await stat(join(folder, 'a'), { bigint: true })
+    await expect(openRegular(join(folder, 'link'))).rejects.toMatchObject({ code: 'ELOOP' })
+    await expect(openRegular(join(folder, 'link'), known)).rejects.toMatchObject({ code: 'internal' })
+    await (await openRegular(join(folder, 'a'), known)).close()
+  })
+})
+
 describe('a sidecar', () => {
   test.each([
     ['missing', null, 'ENOENT'],
@@ -112,7 +144,7 @@ describe('a sidecar', () => {
     ])
   })
 
-  test('that is huge, a folder, a fifo or a broken link neither hangs nor fills the memory', async () => {
+  test('that is huge, a folder, a fifo or a link neither hangs nor fills the memory', async () => {
     const folder = await temporaryFolder()
     for (const name of ['huge', 'folder', 'fifo', 'link']) await writeForeign(folder, name, null)
     await writeFile(join(folder, 'huge.info.json'), '')
@@ -125,7 +157,7 @@ describe('a sidecar', () => {
       'larger than 4194304 bytes',
       'not a regular file',
       'not a regular file',
-      'ENOENT',
+      'a symbolic link',
       'ENOENT',
     ])
   })

@@ -35,7 +35,7 @@ export async function readBackupInfo(
   const found = locate(archivesDir, name)
   if (!found || found.file.endsWith('.gz')) return null
   try {
-    return await readTail(found.path)
+    return await readTail(found.path, found.stats)
   } catch {
     // The tar itself cannot be read; verifying it says why.
     return null

@@ -43,6 +43,16 @@ describe('recovering one archive', () => {
     }
   })
 
+  test('removes an empty tar that only reserved its name, together with its sidecar', async () => {
+    const folder = await archivesFolder()
+    put(folder, 'a.info.json', '.a.tar.partial', 'b.info.json')
+    for (const file of ['a.tar', 'b.tar']) writeFileSync(join(folder, file), '')
+    const gone = ['a.tar', 'a.info.json', '.a.tar.partial']
+    expect(await recoverArchive(folder, 'a')).toEqual(gone.map((file) => join(folder, file)))
+    expect(await recoverArchive(folder, 'b')).toEqual([])
+    expect(readdirSync(folder)).toEqual(['b.info.json', 'b.tar'])
+  })
+
   test('leaves a whole archive alone, also a compressed one with its link', async () => {
     const folder = await archivesFolder()
     await writeForeign(folder, 'a')
@@ -102,8 +112,25 @@ test('cleaning removes files in progress that have not changed for a day', async
   const now = Date.UTC(2026, 4, 8)
   utimesSync(join(folder, '.a.tar.partial'), now / 1000 - 90_000, now / 1000 - 90_000)
   utimesSync(join(folder, '.b.tar.partial'), now / 1000 - 3600, now / 1000 - 3600)
-  expect(await cleanPartials(folder, now)).toEqual([join(folder, '.a.tar.partial')])
+  expect(await cleanPartials(folder, now, new Set())).toEqual([join(folder, '.a.tar.partial')])
   expect(readdirSync(folder)).toEqual(['.b.tar.partial', '.note', 'c.tar'])
+})
+
+test('cleaning leaves what belongs to a backup that is still running, however old it is', async () => {
+  const folder = await archivesFolder()
+  put(folder, ...inProgress, '.b.yunohost.partial')
+  const removed = await cleanPartials(folder, Date.now() + 48 * 3_600_000, new Set(['a']))
+  expect(removed).toEqual([join(folder, '.b.yunohost.partial')])
+  expect(readdirSync(folder).toSorted()).toEqual(inProgress.toSorted())
+})
+
+test('cleaning does not mind files that go while it looks', async () => {
+  const folder = await archivesFolder()
+  for (let i = 0; i < 300; i += 1) put(folder, `.a${i}.tar.partial`)
+  const later = Date.now() + 48 * 3_600_000
+  const removed = await Promise.all(Array.from({ length: 4 }, () => cleanPartials(folder, later, new Set())))
+  expect(removed.flat()).toHaveLength(300)
+  expect(readdirSync(folder)).toEqual([])
 })
 
 test('mount points are read with their escapes', () => {

@@ -1,7 +1,8 @@
 // Removes what an operation that was killed has left. Only for names of operations that are certainly over.
+import type { Stats } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { exists, removeIfExists, syncDirectory } from '../sys/files.ts'
+import { errorCode, exists, removeIfExists, syncDirectory } from '../sys/files.ts'
 import { archiveOfPartial, archivePaths } from './format.ts'
 import { locate } from './locate.ts'
 import { removeWorkDir, workDirOf } from './work-dir.ts'
@@ -11,12 +12,12 @@ const staleMs = 24 * 3_600_000
 
 /**
  * Files in progress of `name`; and, when there were any, also half of an archive (a tar or a sidecar without the other:
- * both are written before an archive counts) and YunoHost's work folder. Without a file in progress what stands under
+ * both are written before an archive counts; or an empty tar, which only reserves its name) and YunoHost's work folder. Without a file in progress what stands under
  * that name is somebody else's. A whole archive is left alone. Returns the removed paths.
  */
 export async function recoverArchive(archivesDir: string, name: string): Promise<string[]> {
   const halves = await halvesOf(archivesDir, name)
-  const partials = await partialsOf(archivesDir, (owner) => owner === name)
+  const partials = (await partialsOf(archivesDir, (owner) => owner === name)).map(({ path }) => path)
   if (partials.length === 0) return []
   const removed: string[] = []
   const work = workDirOf(archivesDir, name)
@@ -27,30 +28,58 @@ export async function recoverArchive(archivesDir: string, name: string): Promise
   return removed
 }
 
-/** Files in progress that no crash of a known operation explains, once they are stale. `now` in epoch milliseconds. */
-export async function cleanPartials(archivesDir: string, now: number): Promise<string[]> {
+/**
+ * Files in progress that no crash of a known operation explains, once they are stale. `now` in epoch milliseconds;
+ * `busy` are the names of archives that are being made: some of their files are written once and then stand for days.
+ */
+export async function cleanPartials(
+  archivesDir: string,
+  now: number,
+  busy: ReadonlySet<string>,
+): Promise<string[]> {
   const removed: string[] = []
-  for (const path of await partialsOf(archivesDir, () => true)) {
-    const { mtimeMs } = await lstat(path)
+  for (const { path, mtimeMs } of await partialsOf(archivesDir, (owner) => !busy.has(owner))) {
     if (now - mtimeMs > staleMs && (await removeIfExists(path))) removed.push(path)
   }
   if (removed.length > 0) await syncDirectory(archivesDir)
   return removed
 }
 
-async function partialsOf(archivesDir: string, mine: (owner: string) => boolean): Promise<string[]> {
-  const found: string[] = []
+interface InProgress {
+  readonly path: string
+  readonly mtimeMs: number
+}
+
+async function partialsOf(archivesDir: string, mine: (owner: string) => boolean): Promise<InProgress[]> {
+  const found: InProgress[] = []
   for (const file of await readdir(archivesDir)) {
     const owner = archiveOfPartial(file)
+    if (owner === null || !mine(owner)) continue
     const path = join(archivesDir, file)
-    if (owner !== null && mine(owner) && (await lstat(path)).isFile()) found.push(path)
+    const stats = await statsOf(path)
+    if (stats?.isFile()) found.push({ path, mtimeMs: stats.mtimeMs })
   }
   return found
+}
+
+/** Null when it is gone: an operation that ends takes its files away at any time. */
+async function statsOf(path: string): Promise<Stats | null> {
+  try {
+    return await lstat(path)
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return null
+    throw error
+  }
 }
 
 async function halvesOf(archivesDir: string, name: string): Promise<string[]> {
   const paths = archivePaths(archivesDir, name)
   const hasSidecar = await exists(paths.sidecar)
-  if (hasSidecar && locate(archivesDir, name)) return []
+  const found = locate(archivesDir, name)
+  // `renameUnlessThere` reserves the name of a tar by an empty file, when its sidecar is there already.
+  if (found?.path === paths.tar && !found.link && found.stats.size === 0n) {
+    return [paths.tar, paths.sidecar, paths.backupInfo]
+  }
+  if (hasSidecar && found) return []
   return hasSidecar ? [paths.sidecar, paths.backupInfo] : [paths.tar, paths.gzip, paths.backupInfo]
 }

@@ -69,6 +69,19 @@ describe('the scan', () => {
     expect((await scanArchives(folder)).archives[0]?.sizeBytes).toBe('away.tar'.length)
   })
 
+  test('lists an archive whose sidecar is a link, so that reading can refuse it, and tells nothing of the target', async () => {
+    const folder = await temporaryFolder()
+    const secrets = join(await temporaryFolder(), 'secrets.json')
+    put(folder, 'a.tar')
+    symlinkSync(secrets, join(folder, 'a.info.json'))
+    const [before] = (await scanArchives(folder)).archives
+    writeFileSync(secrets, '{}')
+    const [after] = (await scanArchives(folder)).archives
+    expect(before).toMatchObject({ name: 'a' })
+    expect(after).toEqual(before)
+    expect(await fingerprintOf(folder, 'a.tar')).toBe(before?.fingerprint)
+  })
+
   test('opens no archive: one that nobody may read or that is a trap is listed all the same', async () => {
     const folder = await temporaryFolder()
     put(folder, 'a.tar', 'a.info.json', 'fifo.info.json')

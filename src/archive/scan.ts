@@ -1,5 +1,5 @@
 // Lists what stands in the archives directory, by names, sizes and times alone: no file is opened.
-import { readdirSync, statSync, type BigIntStats } from 'node:fs'
+import { lstatSync, readdirSync, type BigIntStats } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Problem } from '../domain/problem.ts'
 import type { CatalogueScan, ScannedArchive } from '../domain/helper-protocol.ts'
@@ -48,7 +48,8 @@ function list(archivesDir: string): string[] {
   }
 }
 
+/** A symbolic link counts, so that reading it can say that it is refused; nothing is told of where it leads. */
 function sidecarOf(archivesDir: string, name: string): BigIntStats | null {
-  const stats = statSync(`${archivesDir}/${name}.info.json`, { bigint: true, throwIfNoEntry: false })
-  return stats?.isFile() ? stats : null
+  const stats = lstatSync(`${archivesDir}/${name}.info.json`, { bigint: true, throwIfNoEntry: false })
+  return stats?.isFile() || stats?.isSymbolicLink() ? stats : null
 }

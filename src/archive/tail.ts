@@ -1,7 +1,7 @@
 // Finds `backup_info.json` at the end of a tar without reading what is before it.
-import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
+import type { BigIntStats } from 'node:fs'
 import { backupInfoMaxBytes, backupInfoMember, blockSize, recordSize } from './format.ts'
+import { openRegular } from './open-regular.ts'
 import { parseObject, readAt } from './read-json.ts'
 import { readHeader } from './tar-fields.ts'
 import { padded } from './tar-scanner.ts'
@@ -21,12 +21,16 @@ export type TailFound =
  * Our description from inside a tar, null when its last member is something else. The member must be followed by
  * nothing but zeros, and if it says how many bytes it vouches for, these must be exactly the ones before it: a copy of
  * one of our tars inside the payload is not taken for the description of the whole.
+ * `known` as in {@link openRegular}.
  */
-export async function readTail(path: string): Promise<Readonly<Record<string, unknown>> | null> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+export async function readTail(
+  path: string,
+  known?: BigIntStats,
+): Promise<Readonly<Record<string, unknown>> | null> {
+  const handle = await openRegular(path, known)
   try {
     const stats = await handle.stat()
-    if (!stats.isFile() || stats.size % blockSize !== 0) return null
+    if (stats.size % blockSize !== 0) return null
     for (let length = firstLook; ; length *= 8) {
       const start = Math.max(0, stats.size - Math.min(length, farthestLook))
       const look = findInTail(await readAt(handle, start, stats.size - start), start)

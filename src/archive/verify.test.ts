@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process'
 import { symlinkSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { temporaryFolder } from '../../test/support/temp.ts'
-import { foreignTar, sha256Of, writeForeign, writeOwn } from './testing-archives.ts'
+import { infoBytes } from './info-json.ts'
+import { foreignTar, goodInfo, sha256Of, writeForeign, writeOwn } from './testing-archives.ts'
 import { verifyArchive } from './verify.ts'
 
 /** Anything longer than one piece, so that hashing and walking go on across pieces. */
@@ -22,7 +23,7 @@ function isUnharmed(gz: Buffer, contents: Buffer): boolean {
 
 async function compressed(folder: string, gz: Buffer): Promise<void> {
   await writeFile(join(folder, 'z.tar.gz'), gz)
-  await writeFile(join(folder, 'z.info.json'), '{}')
+  await writeFile(join(folder, 'z.info.json'), JSON.stringify(goodInfo))
 }
 
 describe('verify', () => {
@@ -102,6 +103,74 @@ describe('verify', () => {
   })
 })
 
+describe('verify of a sidecar', () => {
+  test.each([
+    ['missing', null, 'sidecar: missing'],
+    ['cut off', '{"created_at": 1', 'sidecar: not valid JSON'],
+    ['a list', '[]', 'sidecar: not a JSON object'],
+    [
+      'empty',
+      '{}',
+      'sidecar: missing or wrong: created_at, description, apps, system, from_yunohost_version',
+    ],
+    ['without a time', { created_at: '1' }, 'sidecar: missing or wrong: created_at'],
+    ['without a description', { description: undefined }, 'sidecar: missing or wrong: description'],
+    ['with lists', { apps: [], system: null }, 'sidecar: missing or wrong: apps, system'],
+    [
+      'without a version',
+      { from_yunohost_version: null },
+      'sidecar: missing or wrong: from_yunohost_version',
+    ],
+  ])('that is %s is damage, though the tar is whole', async (_, sidecar, damage) => {
+    const folder = await temporaryFolder()
+    const text =
+      typeof sidecar === 'object' && sidecar !== null ? JSON.stringify({ ...goodInfo, ...sidecar }) : sidecar
+    // Nothing to compare with inside: it is bad by itself.
+    await writeForeign(folder, 'odd', text, foreignTar(Buffer.from('x'), null))
+    expect((await verifyArchive(folder, 'odd')).damage).toBe(damage)
+  })
+
+  test('of a foreign archive is good when all that YunoHost needs is there, without a copy inside too', async () => {
+    const folder = await temporaryFolder()
+    const sidecar = JSON.stringify({ ...goodInfo, description: null, size_details: undefined })
+    await writeForeign(folder, 'bare', sidecar, foreignTar(Buffer.from('x'), null))
+    expect((await verifyArchive(folder, 'bare')).damage).toBe('')
+  })
+
+  test('of YunoHost’s own archive may be written otherwise, but not say something else', async () => {
+    const folder = await temporaryFolder()
+    await writeForeign(folder, 'app', JSON.stringify(goodInfo, null, 2))
+    expect((await verifyArchive(folder, 'app')).damage).toBe('')
+    await writeFile(join(folder, 'app.info.json'), JSON.stringify({ ...goodInfo, size: 8 }))
+    expect((await verifyArchive(folder, 'app')).damage).toBe(
+      'sidecar: it differs from info.json in the archive',
+    )
+  })
+
+  test('of an archive of ours is compared byte by byte', async () => {
+    const folder = await temporaryFolder()
+    await writeOwn(folder, 'own', payload)
+    await writeFile(join(folder, 'own.info.json'), JSON.stringify(goodInfo, null, 2))
+    expect((await verifyArchive(folder, 'own')).damage).toBe(
+      'sidecar: it differs from info.json in the archive',
+    )
+  })
+
+  test('is compared with the last info.json, which is the one that a restore takes, in any pieces', async () => {
+    const folder = await temporaryFolder()
+    const long = { ...goodInfo, description: 'é'.repeat(1_000_000) }
+    const first = foreignTar(Buffer.alloc(512 * 1999), Buffer.from('{}'))
+    const both = Buffer.concat([first.subarray(0, 512 * 2003), foreignTar(payload, infoBytes(long))])
+    await writeForeign(folder, 'two', JSON.stringify(long), both)
+    expect(await verifyArchive(folder, 'two')).toMatchObject({ members: 4, damage: '' })
+    await writeFile(join(folder, 'two.tar.gz'), gzipSync(both))
+    await unlink(join(folder, 'two.tar'))
+    expect(await verifyArchive(folder, 'two')).toMatchObject({ members: 4, damage: '' })
+    await writeFile(join(folder, 'two.info.json'), JSON.stringify(goodInfo))
+    expect((await verifyArchive(folder, 'two')).damage).toContain('sidecar')
+  })
+})
+
 describe('verify of a compressed archive', () => {
   const tar = foreignTar(payload)
 
@@ -154,6 +223,6 @@ describe('verify of a compressed archive', () => {
     await compressed(folder, tar)
     expect(await verifyArchive(folder, 'z')).toMatchObject({ members: 2 })
     const listing = execFileSync('tar', ['-tf', join(folder, 'z.tar.gz')]).toString()
-    expect(listing).toBe('info.json\nconf/file\n')
+    expect(listing).toBe('conf/file\ninfo.json\n')
   })
 })

@@ -1,9 +1,11 @@
-// Proves an archive by reading all of it once: hash of the file, walk of the tar, and what backup_info.json vouches for.
+// Proves an archive by reading all of it once: hash of the file, walk of the tar, what backup_info.json vouches for, and
+// the sidecar.
 import { createHash } from 'node:crypto'
 import type { VerifyResult } from '../domain/helper-protocol.ts'
 import { readChunks } from './chunks.ts'
 import { mustLocate } from './locate.ts'
 import { readBackupInfo } from './read.ts'
+import { sidecarFault } from './sidecar.ts'
 import { gunzipWalk, plainWalk, type TarWalk } from './tar-walk.ts'
 
 export interface VerifyOptions {
@@ -22,7 +24,8 @@ export async function verifyArchive(
 ): Promise<VerifyResult> {
   const found = mustLocate(archivesDir, name)
   const total = Number(found.stats.size)
-  const promise = promised(await readBackupInfo(archivesDir, name), total)
+  const backupInfo = await readBackupInfo(archivesDir, name)
+  const promise = promised(backupInfo, total)
 
   const hash = createHash('sha256')
   let inner: string | null = null
@@ -30,6 +33,7 @@ export async function verifyArchive(
   let done = 0
   const sizeBytes = await readChunks(found.path, {
     signal: options.signal,
+    known: found.stats,
     onChunk: async (chunk) => {
       const left = promise ? promise.bytes - done : -1
       if (left >= 0 && left <= chunk.length) {
@@ -43,12 +47,14 @@ export async function verifyArchive(
       options.onProgress?.(done, total)
     },
   })
-  const { members, damage } = await (walk ?? plainWalk()).end()
+  const { members, damage, info } = await (walk ?? plainWalk()).end()
+  // Only our own writer vouches for a part of the file.
+  const ours = typeof backupInfo?.['sha256_bytes'] === 'number'
   return {
     sha256: hash.digest('hex'),
     sizeBytes,
     members,
-    damage,
+    damage: damage === '' ? await sidecarFault(archivesDir, name, { info, ours }) : damage,
     innerSha256: promise ? { expected: promise.sha256, found: inner ?? '' } : null,
   }
 }

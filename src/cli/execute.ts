@@ -1,4 +1,4 @@
-// Waits for a run: the server executes it when there is one, this process does otherwise.
+// Starts a run and waits for it: the server executes it when there is one, this process does otherwise.
 import { isTerminal } from '../domain/run-state.ts'
 import type { Run } from '../domain/run.ts'
 import { getRun } from '../store/runs.ts'
@@ -6,6 +6,18 @@ import type { CliContext, Instance } from './context.ts'
 import { cliActor } from './with-instance.ts'
 
 const LOOK_MS = 200
+
+/** Ends what a process that was killed has left behind. False when somebody is executing runs, and knows better. */
+export async function recoverIfAlone(instance: Instance): Promise<boolean> {
+  const lock = instance.lock()
+  if (!lock) return false
+  try {
+    await instance.engine.recover()
+    return true
+  } finally {
+    lock.release()
+  }
+}
 
 /**
  * The run as it ended. Ctrl-C cancels it, wherever it executes. A server that stops, or another command line that ends,

@@ -52,7 +52,8 @@ export function addInfoCommands(program: Command, context: CliContext, done: (co
       const config = describeConfig(context.config())
       if (options.json) printJson(context.stdout, config)
       else
-        for (const [key, value] of Object.entries(config)) context.stdout.write(`${key}=${String(value)}\n`)
+        for (const [key, value] of Object.entries(config))
+          context.stdout.write(`${key}=${[value].flat().join(' ')}\n`)
     })
 
   program
@@ -60,6 +61,7 @@ export function addInfoCommands(program: Command, context: CliContext, done: (co
     .description(
       'everything this instance knows but secrets, as JSON, for a bug report or a look from outside',
     )
+    .option('--json', 'accepted everywhere; this is JSON anyway')
     .action(() =>
       withInstance(context, async (instance) => printJson(context.stdout, await dump(context, instance))),
     )

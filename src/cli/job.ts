@@ -4,7 +4,7 @@ import type { Job } from '../domain/job.ts'
 import { jobToWire, time } from '../domain/wire.ts'
 import { listJobs } from '../store/jobs.ts'
 import type { CliContext, Instance } from './context.ts'
-import { executeAndWait } from './execute.ts'
+import { executeAndWait, recoverIfAlone } from './execute.ts'
 import { mustFind } from './inputs.ts'
 import { readInput, withJobOptions, type JobOptions } from './job-options.ts'
 import { exitCodeOf, printJson, printTable } from './output.ts'
@@ -83,6 +83,17 @@ export function addJobCommands(program: Command, context: CliContext, done: (cod
   }
 
   job
+    .command('release <job>')
+    .description('an anomaly was looked at: let retention remove again')
+    .option('--json', 'print JSON')
+    .action((key: string, options: JobOptions) =>
+      withInstance(context, async (instance) => {
+        const found = await mustFind(instance, key)
+        show(context, instance, await instance.engine.releaseRetention(found.id, cliActor()), options)
+      }),
+    )
+
+  job
     .command('run <job>')
     .description('run a job now')
     .option('--wait', 'wait for the end; exit code 0 for success, 2 for warning, 1 for the rest')
@@ -90,7 +101,11 @@ export function addJobCommands(program: Command, context: CliContext, done: (cod
     .action((key: string, options: { wait?: boolean; json?: boolean }) =>
       withInstance(context, async (instance) => {
         const found = await mustFind(instance, key)
+        const alone = await recoverIfAlone(instance)
         const queued = await instance.engine.startRun(found.id, 'manual', cliActor())
+        if (alone && !options.wait) {
+          context.stderr.write('no server is running: the run waits for one (or use --wait)\n')
+        }
         const run = options.wait ? await executeAndWait(context, instance, queued) : queued
         printRun(context, instance, run, options.json === true)
         if (options.wait) done(exitCodeOf(run.status))

@@ -59,6 +59,9 @@ async function readArchives(context: CliContext) {
       })),
     )
   }
+  const seen = new Set<string>()
+  const twice = list.data.findIndex(({ name }) => seen.size === seen.add(name).size)
+  if (twice !== -1) throw invalid({ field: `stdin.${twice}.name`, code: 'name_taken' })
   return list.data.map((one, index) => ({
     name: one.name,
     createdAt: instant(one.created_at, `stdin.${index}.created_at`),
@@ -66,8 +69,11 @@ async function readArchives(context: CliContext) {
   }))
 }
 
+/** Without an offset nobody could tell which moment is meant. */
+const isoTime = z.iso.datetime({ offset: true })
+
 function instant(text: string, field: string): number {
-  const ms = Date.parse(text)
+  const ms = isoTime.safeParse(text).success ? Date.parse(text) : Number.NaN
   if (!Number.isFinite(ms)) throw invalid({ field, code: 'unknown_value', facts: { value: text } })
   return ms
 }

@@ -7,6 +7,7 @@ import { runToWire } from '../domain/wire.ts'
 import { readRunLog } from '../engine/run-log.ts'
 import { getRun, listRuns, listRunsOfJob } from '../store/runs.ts'
 import type { CliContext, Instance } from './context.ts'
+import { recoverIfAlone } from './execute.ts'
 import { mustFind, positive } from './inputs.ts'
 import { bytes, exitCodeOf, printJson, printTable } from './output.ts'
 import { cliActor, withInstance } from './with-instance.ts'
@@ -29,7 +30,10 @@ export function addRunCommands(program: Command, context: CliContext, done: (cod
         const status = runStatuses.find((one) => one === options.status)
         if (options.status !== undefined && !status) throw invalid({ field: 'status', code: 'unknown_value' })
         const runs = options.job
-          ? await listRunsOfJob(instance.db, (await mustFind(instance, options.job)).id, { limit })
+          ? await listRunsOfJob(instance.db, (await mustFind(instance, options.job)).id, {
+              limit,
+              ...(status ? { status } : {}),
+            })
           : await listRuns(instance.db, { limit, ...(status ? { status } : {}) })
         const zone = instance.config.timeZone
         if (options.json) printJson(context.stdout, { items: runs.map((one) => runToWire(one, zone)) })
@@ -73,6 +77,7 @@ export function addRunCommands(program: Command, context: CliContext, done: (cod
     .option('--json', 'print JSON')
     .action((id: string, options: { wait?: boolean; json?: boolean }) =>
       withInstance(context, async (instance) => {
+        await recoverIfAlone(instance)
         const asked = await instance.engine.cancelRun((await mustGet(instance, id)).id, cliActor())
         const after = options.wait ? await instance.engine.waitForRun(asked.id) : asked
         printRun(context, instance, after, options.json === true)

@@ -10,6 +10,7 @@ export function addServeCommand(program: Command, context: CliContext, done: (co
   program
     .command('serve')
     .description('run the server: scheduler, runs and dashboard, until SIGTERM or Ctrl-C')
+    .option('--json', 'accepted everywhere; the log is JSON anyway')
     .action(() =>
       withInstance(
         context,
@@ -22,8 +23,9 @@ export function addServeCommand(program: Command, context: CliContext, done: (co
             })
           const stopped = stopSignal(context)
           try {
-            await instance.engine.start({ schedule: true })
+            // The port first: a server that cannot have it must not begin any work.
             const web = await instance.serve()
+            await instance.engine.start({ schedule: true })
             context.stderr.write(`BackupManager ${context.version} serves ${web.url}\n`)
             await stopped
             await web.close()

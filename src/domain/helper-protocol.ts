@@ -55,6 +55,8 @@ export const verbs = {
   /** After a crash: ends what operations left running and removes their partial files. */
   recover: z.object({
     operations: z.array(z.object({ operation, archiveName: archiveNameSchema.nullable() })),
+    /** Archives that are being made now: nothing of theirs is taken for a leftover. */
+    busy: z.array(archiveNameSchema).default([]),
   }),
 } as const
 export type Verb = keyof typeof verbs

@@ -5,7 +5,7 @@ import { isTerminal } from '../domain/run-state.ts'
 import { localIso } from '../domain/iso-time.ts'
 import { addActivity } from '../store/activity.ts'
 import { getArchive, setPinned } from '../store/archives.ts'
-import { getRun, finishRun, insertRun, requestCancel } from '../store/runs.ts'
+import { finishRun, getRun, hastenRun, insertRun, requestCancel } from '../store/runs.ts'
 import { getSettings, putSettings } from '../store/settings.ts'
 import { rescan } from './catalogue.ts'
 import type { EngineDeps } from './deps.ts'
@@ -31,6 +31,8 @@ export interface EngineControl extends Engine {
    * Resolves when recovery is done; the first catalogue scan goes on behind it.
    */
   start(options: { readonly schedule: boolean; readonly only?: number }): Promise<void>
+  /** Ends what a process that died has left; see `recover`. Needs the instance lock. `start` does it too. */
+  recover(): Promise<void>
   /** Stops scheduling, interrupts runs and waits for their end. */
   stop(): Promise<void>
   /** Resolves when nothing is running or about to. */
@@ -90,7 +92,7 @@ export async function createEngine(deps: EngineDeps): Promise<EngineControl> {
       const job = await mustExist(deps, jobId)
       const now = deps.clock.now()
       const run = await deps.db.transaction().execute(async (trx) => {
-        const added = await insertRun(trx, {
+        const inserted = await insertRun(trx, {
           jobId,
           trigger,
           actor,
@@ -98,6 +100,8 @@ export async function createEngine(deps: EngineDeps): Promise<EngineControl> {
           queuedAt: now,
           notBefore: now,
         })
+        // One that only waits (for its lane, or spread after downtime) is the run that was asked for.
+        const added = inserted ?? (await hastenRun(trx, jobId, actor, now))
         if (!added) throw new Problem('job_already_running', { job: job.name })
         await addActivity(trx, { at: now, actor, action: 'run.start', subject: job.name, jobId })
         return added
@@ -218,6 +222,10 @@ export async function createEngine(deps: EngineDeps): Promise<EngineControl> {
     },
 
     watchRun: (runId, changed) => events.watch(runId, changed),
+
+    async recover() {
+      await recover(deps)
+    },
 
     async start({ schedule, only }) {
       await recover(deps)

@@ -6,9 +6,9 @@ import { parseCron } from '../domain/schedule.ts'
 import { addActivity } from '../store/activity.ts'
 import {
   deleteJob,
-  findJob,
   getJob,
   insertJob,
+  listJobs,
   setNextRun,
   setRetentionHold,
   updateJob,
@@ -148,8 +148,12 @@ function nextRun(deps: EngineDeps, enabled: boolean, cronExpr: string): number |
   return enabled && cron.ok ? cron.schedule.next(deps.clock.now()) : null
 }
 
-/** A name made of digits must not be taken for an id here. */
+/** Names differ in more than case, also in letters beyond ASCII, which the database does not fold. */
 async function findByName(deps: EngineDeps, name: string): Promise<Job | null> {
-  const found = await findJob(deps.db, name)
-  return found && found.name.toLowerCase() === name.toLowerCase() ? found : null
+  const folded = fold(name)
+  return (await listJobs(deps.db)).find((job) => fold(job.name) === folded) ?? null
+}
+
+function fold(name: string): string {
+  return name.normalize('NFC').toLowerCase()
 }

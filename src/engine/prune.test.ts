@@ -3,6 +3,7 @@ import { engineBench, type Answers } from '../../test/support/engine.ts'
 import { Problem } from '../domain/problem.ts'
 import { archivesOfJob, deletingArchives, getArchive, setPinned } from '../store/archives.ts'
 import { acquireHold } from '../store/holds.ts'
+import { getJob, setRetentionHold, updateJob } from '../store/jobs.ts'
 import { applyRetention, deleteArchive, previewRetention } from './prune.ts'
 
 const deletes: Answers = { 'archive.delete': ({ name }) => ({ removed: [`${name}.tar`] }) }
@@ -23,7 +24,7 @@ describe('retention', () => {
     const { deps, job } = await benchWithFive()
     const preview = await previewRetention(deps, job)
     expect(preview.freedBytes).toBe(3000)
-    const done = await applyRetention(deps, job, 'test', quiet)
+    const done = await applyRetention(deps, job.id, 'test', quiet)
     expect(done.plan).toEqual(preview.plan)
     const left = (await archivesOfJob(deps.db, job.id)).map((one) => one.name)
     expect(left.toSorted()).toEqual(preview.plan.keep.map((one) => one.name).toSorted())
@@ -35,7 +36,7 @@ describe('retention', () => {
     const other = await addJob({ name: 'other' })
     await addArchive('jerry_photos_20200101', { jobId: other.id, createdAt: 1 })
     await addArchive('jerry_photos_20200102', { jobId: null, origin: 'foreign', createdAt: 1 })
-    await applyRetention(deps, job, 'test', quiet)
+    await applyRetention(deps, job.id, 'test', quiet)
     expect(JSON.stringify(calls)).not.toContain('2020')
     expect(await getArchive(deps.db, 'jerry_photos_20200102')).not.toBeNull()
   })
@@ -44,16 +45,17 @@ describe('retention', () => {
     const { deps, job } = await benchWithFive()
     await setPinned(deps.db, 'jerry_photos_20260501', true)
     await acquireHold(deps.db, 'jerry_photos_20260502', 'somebody', 'verify', deps.clock.now(), 60_000)
-    await applyRetention(deps, job, 'test', quiet)
+    await applyRetention(deps, job.id, 'test', quiet)
     const left = (await archivesOfJob(deps.db, job.id)).map((one) => one.name.slice(-2))
     expect(left.toSorted()).toEqual(['01', '02', '04', '05'])
   })
 
   test('removes nothing while an anomaly suspends it', async () => {
     const { deps, job, calls } = await benchWithFive()
-    const done = await applyRetention(deps, { ...job, retentionHold: 'verify_failed' }, 'test', quiet)
+    await setRetentionHold(deps.db, job.id, 'verify_failed')
+    const done = await applyRetention(deps, job.id, 'test', quiet)
     expect(done.plan.remove).toEqual([])
-    expect(calls).toEqual([])
+    expect(calls.map((call) => call.verb)).toEqual(['catalogue.scan'])
   })
 
   test('shows an archive again whose files could not be deleted', async () => {
@@ -62,7 +64,9 @@ describe('retention', () => {
         throw new Problem('yunohost_failed')
       },
     })
-    await expect(applyRetention(deps, job, 'test', quiet)).rejects.toMatchObject({ code: 'yunohost_failed' })
+    await expect(applyRetention(deps, job.id, 'test', quiet)).rejects.toMatchObject({
+      code: 'yunohost_failed',
+    })
     expect(await deletingArchives(deps.db)).toEqual([])
     expect(await archivesOfJob(deps.db, job.id)).toHaveLength(5)
   })
@@ -75,9 +79,71 @@ test('what YunoHost is too busy to delete stays, without a complaint', async () 
     },
   })
   const lines: string[] = []
-  await applyRetention(deps, job, 'test', (text) => lines.push(text))
+  await applyRetention(deps, job.id, 'test', (text) => lines.push(text))
   expect(await archivesOfJob(deps.db, job.id)).toHaveLength(5)
   expect(lines).toHaveLength(3)
+})
+
+describe('retention looks again before it removes', () => {
+  test('at the directory: what somebody else deleted does not count as kept', async () => {
+    const { deps, job } = await benchWithFive({
+      ...deletes,
+      // Somebody removed the two newest in YunoHost's webadmin.
+      'catalogue.scan': () => ({
+        archives: ['01', '02', '03'].map((day) => ({
+          name: `jerry_photos_202605${day}`,
+          file: `jerry_photos_202605${day}.tar`,
+          sizeBytes: 1000,
+          fingerprint: `1:jerry_photos_202605${day}`,
+        })),
+        unfinished: [],
+      }),
+    })
+    await applyRetention(deps, job.id, 'test', quiet)
+    const left = (await archivesOfJob(deps.db, job.id)).map((one) => one.name.slice(-2))
+    expect(left.toSorted()).toEqual(['02', '03'])
+  })
+
+  test('and removes nothing when the directory cannot be read', async () => {
+    const { deps, job } = await benchWithFive({
+      ...deletes,
+      'catalogue.scan': () => {
+        throw new Problem('archives_dir_missing')
+      },
+    })
+    await expect(applyRetention(deps, job.id, 'test', quiet)).rejects.toMatchObject({
+      code: 'archives_dir_missing',
+    })
+    expect(await archivesOfJob(deps.db, job.id)).toHaveLength(5)
+  })
+
+  test('at the policy: the one that an admin set while the backup ran counts', async () => {
+    const { deps, job } = await benchWithFive()
+    await updateJob(deps.db, job.id, { retention: { mode: 'count', count: 4 } })
+    await applyRetention(deps, job.id, 'test', quiet)
+    expect(await archivesOfJob(deps.db, job.id)).toHaveLength(4)
+  })
+
+  test('at the hold: one that is set between two deletions ends them', async () => {
+    const bench = await benchWithFive({
+      'archive.delete': async () => {
+        await setRetentionHold(bench.deps.db, bench.job.id, 'verify_failed')
+        return { removed: [] }
+      },
+    })
+    await applyRetention(bench.deps, bench.job.id, 'test', quiet)
+    expect(await archivesOfJob(bench.deps.db, bench.job.id)).toHaveLength(4)
+  })
+
+  test('at the clock: when it seems to have jumped ahead, an admin is asked first', async () => {
+    const { deps, job, addArchive, setNow } = await benchWithFive()
+    await updateJob(deps.db, job.id, { retention: { mode: 'daily', days: 30 } })
+    setNow('2027-06-08T01:00:00Z')
+    await addArchive('jerry_photos_20270608', { jobId: job.id, createdAt: deps.clock.now() })
+    await applyRetention(deps, job.id, 'test', quiet)
+    expect(await archivesOfJob(deps.db, job.id)).toHaveLength(6)
+    expect((await getJob(deps.db, job.id))?.retentionHold).toBe('clock_jump')
+  })
 })
 
 describe('deleting by hand', () => {

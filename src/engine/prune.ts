@@ -9,6 +9,7 @@ import { addActivity } from '../store/activity.ts'
 import { archivesOfJob, getArchive, markDeleting, removeArchives, unmarkDeleting } from '../store/archives.ts'
 import { acquireHold, heldNames, releaseHold } from '../store/holds.ts'
 import { getJob, setRetentionHold } from '../store/jobs.ts'
+import { rescan } from './catalogue.ts'
 import type { EngineDeps } from './deps.ts'
 import type { Actor, RetentionPreview } from './engine.ts'
 
@@ -54,6 +55,8 @@ export async function applyRetention(
   log: (text: string) => void,
   signal?: AbortSignal,
 ): Promise<RetentionPreview> {
+  // The directory is the truth: an archive that somebody deleted must not count as one that is kept.
+  await rescan(deps, signal)
   const preview = await previewRetention(deps, await mustGetJob(deps, jobId))
   const hold = await holdOf(deps, jobId, preview)
   if (hold !== null) {
@@ -79,16 +82,25 @@ async function holdOf(deps: EngineDeps, jobId: number, preview: RetentionPreview
   const job = await mustGetJob(deps, jobId)
   if (job.retentionHold !== null) return job.retentionHold
   if (preview.plan.remove.length === 0 || !clockJumped(preview.archives, deps.clock.now())) return null
-  await setRetentionHold(deps.db, jobId, 'clock_jump')
+  await suspendRetention(deps, job, 'clock_jump')
+  return 'clock_jump'
+}
+
+/** Suspends removal for a job until an admin has looked; the activity log says why. */
+export async function suspendRetention(
+  deps: EngineDeps,
+  job: Pick<Job, 'id' | 'name'>,
+  reason: 'clock_jump' | 'size_collapse',
+): Promise<void> {
+  await setRetentionHold(deps.db, job.id, reason)
   await addActivity(deps.db, {
     at: deps.clock.now(),
     actor: 'retention',
     action: 'retention.suspend',
     subject: job.name,
-    jobId,
-    facts: { reason: 'clock_jump' },
+    jobId: job.id,
+    facts: { reason },
   })
-  return 'clock_jump'
 }
 
 /** True when all archives but the newest one are so old that the clock, rather than the backups, is in doubt. */

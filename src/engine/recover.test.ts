@@ -4,7 +4,7 @@ import { engineBench } from '../../test/support/engine.ts'
 import { deletingArchives, getArchive, markDeleting } from '../store/archives.ts'
 import { acquireHold, heldNames } from '../store/holds.ts'
 import { claimRun, getRun, insertRun, openRuns, setRunArchive } from '../store/runs.ts'
-import { recover } from './recover.ts'
+import { finishDeletions, recover } from './recover.ts'
 
 describe('a start after a crash', () => {
   test('interrupts what was running, after its processes and partial files are gone, and leaves the queue', async () => {
@@ -44,15 +44,17 @@ describe('a start after a crash', () => {
     expect((await getRun(db, queued))?.status).toBe('queued')
   })
 
-  test('finishes deletions that had begun, and frees what was held', async () => {
+  test('finishes deletions that had begun, and frees what a crash held, but not what others still use', async () => {
     const bench = await engineBench({ 'archive.delete': () => ({ removed: [] }) })
     await bench.addArchive('half gone')
     await bench.addArchive('held')
     await markDeleting(bench.deps.db, 'half gone')
-    await acquireHold(bench.deps.db, 'held', 'crashed', 'verify', bench.deps.clock.now(), 1e9)
+    await acquireHold(bench.deps.db, 'held', 'crashed', 'verify', bench.deps.clock.now() - 1000, 500)
+    await acquireHold(bench.deps.db, 'busy', 'command line', 'verify', bench.deps.clock.now(), 60_000)
     await recover(bench.deps)
+    await finishDeletions(bench.deps, new AbortController().signal)
     expect(await getArchive(bench.deps.db, 'half gone')).toBeNull()
-    expect(await heldNames(bench.deps.db, bench.deps.clock.now())).toEqual(new Set())
+    expect(await heldNames(bench.deps.db, bench.deps.clock.now())).toEqual(new Set(['busy']))
   })
 
   test('does not keep the server from starting when the helper cannot be reached', async () => {
@@ -68,6 +70,7 @@ describe('a start after a crash', () => {
     await bench.addArchive('half gone')
     await markDeleting(db, 'half gone')
     expect((await recover(bench.deps)).map((one) => one.status)).toEqual(['interrupted'])
+    await finishDeletions(bench.deps, new AbortController().signal)
     expect(await deletingArchives(db)).toEqual(['half gone'])
   })
 

@@ -1,6 +1,7 @@
 // Executes one run from its claim to its single terminal state. Which state that is, `domain/run-state.ts` decides.
 import type { ArchiveOrder, Produced } from '../domain/helper-protocol.ts'
 import { archiveName, localDay } from '../domain/archive-name.ts'
+import { sizeCollapsed } from '../domain/anomaly.ts'
 import { diskGuard } from '../domain/disk-guard.ts'
 import { isProblem, Problem } from '../domain/problem.ts'
 import { outcome } from '../domain/run-state.ts'
@@ -8,7 +9,7 @@ import type { Run, RunStatus, RunStep, RunWarning } from '../domain/run.ts'
 import { archivesOfJob, takenNames, upsertArchives } from '../store/archives.ts'
 import { finishRun, setRunArchive, setRunStep } from '../store/runs.ts'
 import type { EngineDeps } from './deps.ts'
-import { applyRetention } from './prune.ts'
+import { applyRetention, suspendRetention } from './prune.ts'
 import { postHook, preHook } from './run-hooks.ts'
 import type { RunWork, StopReason } from './run-work.ts'
 
@@ -87,9 +88,9 @@ async function perform(deps: EngineDeps, work: RunWork): Promise<Result> {
       BM_ERROR: problem?.code ?? '',
     })),
   )
-  if (statusOf({ produced, warnings, problem }, work.signal) === 'success') {
+  if (produced && statusOf({ produced, warnings, problem }, work.signal) === 'success') {
     await step(deps, work, 'retention', true)
-    warnings.push(...(await prune(deps, work)))
+    warnings.push(...(await prune(deps, work, produced)))
   }
   return { produced, warnings, problem }
 }
@@ -97,12 +98,14 @@ async function perform(deps: EngineDeps, work: RunWork): Promise<Result> {
 /** Refuses before anything is written when the disk could not hold the archive with a margin. */
 async function checkSpace(deps: EngineDeps, work: RunWork): Promise<void> {
   const { job, signal } = work
+  const newest = (await archivesOfJob(deps.db, job.id))[0]?.sizeBytes ?? null
+  // The first time there is nothing to go by: then even a slow way of asking is worth it.
   const estimate = await deps.helper.call(
     'source.estimate',
-    { type: job.type, settings: job.config, thorough: false },
-    { signal, operation: work.run.operation },
+    { type: job.type, settings: job.config, thorough: newest === null },
+    { signal, operation: work.run.operation, onFrame: work.onFrame },
   )
-  const last = estimate.bytes ?? (await archivesOfJob(deps.db, job.id))[0]?.sizeBytes ?? null
+  const last = estimate.bytes ?? newest
   const disk = await deps.helper.call('disk', {}, { signal })
   const verdict = diskGuard({
     neededBytes: last,
@@ -193,8 +196,9 @@ async function recordArchive(deps: EngineDeps, work: RunWork, produced: Produced
   ])
 }
 
-async function prune(deps: EngineDeps, work: RunWork): Promise<readonly RunWarning[]> {
+async function prune(deps: EngineDeps, work: RunWork, produced: Produced): Promise<readonly RunWarning[]> {
   try {
+    await lookForCollapse(deps, work, produced)
     const preview = await applyRetention(
       deps,
       work.job.id,
@@ -212,6 +216,17 @@ async function prune(deps: EngineDeps, work: RunWork): Promise<readonly RunWarni
     deps.log.warn({ err: error, run: work.run.id }, 'retention failed')
     return [{ code: 'retention_failed', facts: { detail: isProblem(error) ? error.message : String(error) } }]
   }
+}
+
+/** A backup that shrank to less than half may be that of an emptied folder: the good ones before it must stay. */
+async function lookForCollapse(deps: EngineDeps, work: RunWork, produced: Produced): Promise<void> {
+  const earlier = (await archivesOfJob(deps.db, work.job.id)).filter(
+    (one) => one.name !== archiveOf(produced) && one.state !== 'corrupted',
+  )
+  const sizes = earlier.toSorted((a, b) => b.createdAt - a.createdAt).map((one) => one.sizeBytes)
+  if (!sizeCollapsed(produced.sizeBytes, sizes)) return
+  work.log.write('info', `this archive has ${produced.sizeBytes} bytes, less than half of the ones before it`)
+  await suspendRetention(deps, work.job, 'size_collapse')
 }
 
 /**

@@ -1,6 +1,6 @@
 // The verbs through the real program, as the server calls it, with the stand-in for YunoHost.
 import { randomUUID } from 'node:crypto'
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
@@ -122,6 +122,23 @@ test('a directory is backed up with the settings checked again', async () => {
     archive,
   })
   await expect(refused).rejects.toMatchObject({ code: 'helper_refused' })
+})
+
+test('cleaning up spares the files of backups that are still running', async () => {
+  const { fake, helper } = await server()
+  const files = ['.long.yunohost.partial', '.crashed.tar.partial']
+  const put = async (): Promise<void> => {
+    for (const file of files) {
+      await writeFile(join(fake.archivesDir, file), '')
+      await utimes(join(fake.archivesDir, file), 1, 1)
+    }
+  }
+  await put()
+  const { removed } = await helper.call('recover', { operations: [], busy: ['long'] })
+  expect(removed).toEqual([join(fake.archivesDir, '.crashed.tar.partial')])
+  await put()
+  await helper.call('recover', { operations: [{ operation: randomUUID(), archiveName: 'other' }] })
+  expect((await readdir(fake.archivesDir)).toSorted()).toEqual(files.toSorted())
 })
 
 /** The helper process that serves this world: a child of ours with its archives folder in the environment. */

@@ -1,45 +1,65 @@
 // Brings the rows of `archives` in line with the directory, without losing what only the database knows.
+import { setImmediate } from 'node:timers/promises'
 import { sql, type RawBuilder } from 'kysely'
 import type { ArchiveEntry } from './archive-row.ts'
 import { inTransaction, type Q } from './schema.ts'
 
-const BATCH = 500
+/** Rows per statement: with large descriptions a hundred take some milliseconds, and SQLite blocks the event loop. */
+const BATCH = 100
 
 /**
- * Inserts or updates entries, all or none. Pins and begun deletions always stay. An entry with a `state` is believed:
- * its maker tells. An entry without one was found in the directory; then, for a name that is known already,
- * - the same fingerprint: state, hash, origin and job stay as they are;
- * - another fingerprint, same creation time: the file was touched. It must be proven again, against the hash on record;
- * - another creation time: another archive of that name. Nothing known of the old one counts.
- * A job that is gone by now is no error: the entry then belongs to none.
+ * Inserts or updates entries. Pins and begun deletions always stay. An entry with a `state` is believed: its maker
+ * tells; those are written all or none. An entry without one was found in the directory. What a file says of itself
+ * then never replaces what is on record: with another fingerprint the archive is `unverified` (or still `corrupted`)
+ * and keeps hash, job, origin and identity, so that verification compares it with what was made. Only an archive of
+ * no job whose hash was never recorded is described anew.
+ * Found entries are written in batches with a pause between them: after an error or a crash the first ones are in, and
+ * the next scan brings the others. A job that is gone by now is no error: the entry then belongs to none.
  */
 export async function upsertArchives(q: Q, entries: readonly ArchiveEntry[]): Promise<void> {
-  if (entries.length === 0) return
   const told = entries.filter((entry) => entry.state !== undefined)
   const found = entries.filter((entry) => entry.state === undefined)
-  await inTransaction(q, async (trx) => {
-    for (let from = 0; from < told.length; from += BATCH) {
-      await upsertBatch(trx, told.slice(from, from + BATCH), asTold)
-    }
-    for (let from = 0; from < found.length; from += BATCH) {
-      await upsertBatch(trx, found.slice(from, from + BATCH), asFound)
-    }
-  })
+  if (told.length > 0) {
+    await inTransaction(q, async (trx) => {
+      for (const batch of batches(told)) await upsertBatch(trx, batch, asTold)
+    })
+  }
+  for (const [index, batch] of batches(found).entries()) {
+    // A caller's transaction is not kept open for a pause: everybody else waits for its end.
+    if (index > 0 && !q.isTransaction) await setImmediate()
+    await inTransaction(q, (trx) => upsertBatch(trx, batch, asFound))
+  }
 }
 
-const asTold = sql`sha256 = excluded.sha256, state = excluded.state, state_detail = excluded.state_detail,
-  verified_at = excluded.verified_at, origin = excluded.origin, job_id = excluded.job_id, job_uid = excluded.job_uid`
+function batches(entries: readonly ArchiveEntry[]): (readonly ArchiveEntry[])[] {
+  return Array.from({ length: Math.ceil(entries.length / BATCH) }, (_, n) =>
+    entries.slice(n * BATCH, (n + 1) * BATCH),
+  )
+}
+
+const asTold = sql`
+  type = excluded.type, app = excluded.app, instance_name = excluded.instance_name, created_at = excluded.created_at,
+  sha256 = excluded.sha256, state = excluded.state, state_detail = excluded.state_detail,
+  verified_at = excluded.verified_at, origin = excluded.origin, job_id = excluded.job_id, job_uid = excluded.job_uid,
+  backup_info_json = excluded.backup_info_json`
 
 const same = sql`excluded.fingerprint = archives.fingerprint`
-const touched = sql`excluded.created_at = archives.created_at`
+/** Nothing was ever proven of it and no job made it. */
+const unclaimed = sql`(archives.sha256 IS NULL AND archives.job_id IS NULL AND archives.job_uid IS NULL)`
+const stillCorrupted = sql`(archives.state = 'corrupted' AND NOT ${unclaimed})`
+const keptOrFilled = (column: string) =>
+  sql`${sql.ref(column)} = iif(${unclaimed}, ${sql.ref(`excluded.${column}`)},
+    coalesce(${sql.ref(`archives.${column}`)}, ${sql.ref(`excluded.${column}`)}))`
 const asFound = sql`
-  sha256 = iif(${touched}, coalesce(archives.sha256, excluded.sha256), excluded.sha256),
-  state = iif(${same}, archives.state, excluded.state),
-  state_detail = iif(${same}, archives.state_detail, excluded.state_detail),
+  ${sql.join(['type', 'app', 'instance_name', 'created_at', 'sha256', 'origin'].map(keptOrFilled))},
+  job_id = iif(${unclaimed} OR (archives.job_id IS NULL AND excluded.job_uid = archives.job_uid),
+    excluded.job_id, archives.job_id),
+  job_uid = iif(${unclaimed}, excluded.job_uid, archives.job_uid),
+  state = iif(${same} OR ${stillCorrupted}, archives.state, excluded.state),
+  state_detail = iif(${same} OR ${stillCorrupted}, archives.state_detail, excluded.state_detail),
   verified_at = iif(${same}, archives.verified_at, excluded.verified_at),
-  origin = iif(${same}, archives.origin, excluded.origin),
-  job_id = iif(${same}, archives.job_id, excluded.job_id),
-  job_uid = iif(${same}, archives.job_uid, excluded.job_uid)`
+  backup_info_json = iif(${unclaimed}, excluded.backup_info_json,
+    coalesce(excluded.backup_info_json, archives.backup_info_json))`
 
 /** One statement with one parameter for a whole batch: much faster than a parameter per column. */
 async function upsertBatch(
@@ -56,11 +76,8 @@ async function upsertBatch(
            e ->> 'backupInfo'
     FROM (SELECT value AS e FROM json_each(${JSON.stringify(entries.map(toJson))})) WHERE true
     ON CONFLICT (name) DO UPDATE SET
-      file = excluded.file, fingerprint = excluded.fingerprint, type = excluded.type, app = excluded.app,
-      instance_name = excluded.instance_name, created_at = excluded.created_at, size_bytes = excluded.size_bytes,
-      info_json = excluded.info_json, backup_info_json = excluded.backup_info_json, missing_at = NULL, ${known}`.execute(
-    q,
-  )
+      file = excluded.file, fingerprint = excluded.fingerprint, size_bytes = excluded.size_bytes,
+      info_json = excluded.info_json, missing_at = NULL, ${known}`.execute(q)
 }
 
 function toJson(entry: ArchiveEntry): Record<string, unknown> {
@@ -85,25 +102,33 @@ export async function catalogueRows(q: Q): Promise<Map<string, { fingerprint: st
   )
 }
 
-/** Archives whose file is gone since `now` (epoch ms) or is back. Their rows keep what is known of them. */
+/**
+ * Archives whose file is gone since `now` (epoch ms), with the fingerprint known before the directory was read, or is
+ * back. One that was recorded anew since, or that is being deleted, is not marked. The rows keep what is known.
+ */
 export async function markMissing(
   q: Q,
-  change: { readonly gone: readonly string[]; readonly back: readonly string[] },
+  change: {
+    readonly gone: readonly { readonly name: string; readonly fingerprint: string }[]
+    readonly back: readonly string[]
+  },
   now: number,
 ): Promise<void> {
   await inTransaction(q, async (trx) => {
-    await setMissing(trx, change.gone, now)
-    await setMissing(trx, change.back, null)
+    if (change.gone.length > 0) {
+      await sql`UPDATE archives SET missing_at = ${now} WHERE deleting = 0 AND (name, fingerprint) IN
+        (SELECT value ->> 'name', value ->> 'fingerprint' FROM json_each(${JSON.stringify(change.gone)}))`.execute(
+        trx,
+      )
+    }
+    if (change.back.length > 0) {
+      await sql`UPDATE archives SET missing_at = NULL
+        WHERE name IN (SELECT value FROM json_each(${JSON.stringify(change.back)}))`.execute(trx)
+    }
   })
 }
 
 /** Removes the rows of archives that have been missing since before `at` (epoch ms). A pinned one is remembered. */
 export async function forgetMissing(q: Q, at: number): Promise<void> {
   await q.deleteFrom('archives').where('missing_at', '<', at).where('pinned', '=', 0).execute()
-}
-
-async function setMissing(q: Q, names: readonly string[], at: number | null): Promise<void> {
-  if (names.length === 0) return
-  await sql`UPDATE archives SET missing_at = ${at}
-    WHERE name IN (SELECT value FROM json_each(${JSON.stringify(names)}))`.execute(q)
 }

@@ -1,4 +1,5 @@
 // The table `archives`: the database's copy of the archives directory. Lists leave out what is missing or being deleted.
+import { sql } from 'kysely'
 import type { Archive, ArchiveState } from '../domain/archive.ts'
 import { Problem } from '../domain/problem.ts'
 import { present, toArchive } from './archive-row.ts'
@@ -101,15 +102,36 @@ export async function deletingArchives(q: Q): Promise<string[]> {
   return rows.map((row) => row.name)
 }
 
-/** First step of a deletion. Throws `archive_pinned` or `archive_not_found`; then nothing may be deleted. */
-export async function markDeleting(q: Q, name: string): Promise<void> {
-  const marked = await set(
-    q.updateTable('archives').set({ deleting: 1 }).where('name', '=', name).where('pinned', '=', 0),
-  )
-  if (marked) return
-  const exists = await q.selectFrom('archives').select('name').where('name', '=', name).executeTakeFirst()
-  throw new Problem(exists ? 'archive_pinned' : 'archive_not_found', { archive: name })
+/**
+ * First step of a deletion; true when it may go on. False when `unlessJobHeld` is asked for and removal is suspended for
+ * the archive's job: looked at in the same statement, so that a suspension in between counts. Throws `archive_pinned`,
+ * `archive_in_use` (it is being deleted already) or `archive_not_found`. Unless it is true nothing may be deleted.
+ */
+export async function markDeleting(
+  q: Q,
+  name: string,
+  options: { readonly unlessJobHeld?: boolean } = {},
+): Promise<boolean> {
+  let update = q
+    .updateTable('archives')
+    .set({ deleting: 1 })
+    .where('name', '=', name)
+    .where('pinned', '=', 0)
+    .where('deleting', '=', 0)
+  if (options.unlessJobHeld) update = update.where(sql<boolean>`NOT ${jobHeld}`)
+  if (await set(update)) return true
+  const row = await q
+    .selectFrom('archives')
+    .select(['pinned', 'deleting', sql<number>`${jobHeld}`.as('held')])
+    .where('name', '=', name)
+    .executeTakeFirst()
+  if (!row) throw new Problem('archive_not_found', { archive: name })
+  if (row.pinned === 1) throw new Problem('archive_pinned', { archive: name })
+  if (options.unlessJobHeld && row.held === 1 && row.deleting === 0) return false
+  throw new Problem('archive_in_use', { archive: name })
 }
+
+const jobHeld = sql`EXISTS (SELECT 1 FROM jobs WHERE jobs.id = archives.job_id AND retention_hold IS NOT NULL)`
 
 /** The deletion did not happen: the archive counts again. */
 export async function unmarkDeleting(q: Q, name: string): Promise<void> {

@@ -82,9 +82,10 @@ export async function runLogTail(q: Q, id: number): Promise<string | null> {
 export async function listRunsOfJob(
   q: Q,
   jobId: number,
-  page: { readonly limit: number; readonly beforeId?: number },
+  page: { readonly limit: number; readonly beforeId?: number; readonly status?: RunStatus },
 ): Promise<Listed<Run>[]> {
   let query = q.selectFrom('runs').select(listedRunColumns).where('job_id', '=', jobId)
+  if (page.status !== undefined) query = query.where('status', '=', page.status)
   if (page.beforeId !== undefined) query = query.where('id', '<', page.beforeId)
   const rows = await query.orderBy('id', 'desc').limit(page.limit).execute()
   return rows.map((row) => readListed(row, toRun))
@@ -191,6 +192,19 @@ export async function finishRun(q: Q, id: number, end: RunEnd): Promise<Run | nu
     })
     .where('id', '=', id)
     .where('status', 'in', end.onlyFrom ? [end.onlyFrom] : openStatuses)
+    .returning(runColumns)
+    .executeTakeFirst()
+  return row ? readListed(row, toRun) : null
+}
+
+/** A run of the job that only waits is to start now, asked for by `actor`; null when none is waiting. */
+export async function hastenRun(q: Q, jobId: number, actor: string, now: number): Promise<Run | null> {
+  const row = await q
+    .updateTable('runs')
+    .set({ not_before: now, actor, trigger: 'manual' })
+    .where('job_id', '=', jobId)
+    .where('status', '=', 'queued')
+    .where('cancel_requested', '=', 0)
     .returning(runColumns)
     .executeTakeFirst()
   return row ? readListed(row, toRun) : null

@@ -87,6 +87,29 @@ describe('publishing a finished file', () => {
   })
 })
 
+test('of many renames to one name where there are no hard links one wins, and the others keep their files', async () => {
+  const folder = await temporaryFolder()
+  const names = Array.from({ length: 8 }, (_, i) => `.t${i}`)
+  for (const name of names) await writeFile(join(folder, name), name)
+  const outcomes = await Promise.allSettled(
+    names.map((name) => renameUnlessThere(join(folder, name), join(folder, 'a'))),
+  )
+  const winner = outcomes.findIndex((outcome) => outcome.status === 'fulfilled')
+  const lost = outcomes.filter((outcome) => outcome.status === 'rejected')
+  expect(lost.map((outcome) => outcome.reason)).toEqual(
+    Array.from({ length: 7 }, () => expect.objectContaining({ code: 'EEXIST' })),
+  )
+  expect(await readFile(join(folder, 'a'), 'utf8')).toBe(`.t${winner}`)
+  expect(await readdir(folder)).toHaveLength(8)
+})
+
+test('a rename that fails leaves no reserved name', async () => {
+  const folder = await temporaryFolder()
+  const failed = renameUnlessThere(join(folder, 'none'), join(folder, 'a'))
+  await expect(failed).rejects.toMatchObject({ code: 'ENOENT' })
+  expect(await readdir(folder)).toEqual([])
+})
+
 test('removing what is not there is no error', async () => {
   const folder = await temporaryFolder()
   await writeFile(join(folder, 'a'), '')

@@ -69,12 +69,18 @@ export async function publishExclusive(temporary: string, final: string): Promis
   await syncDirectory(dirname(final))
 }
 
-/** For file systems without hard links (FAT, some network ones); a rename alone would replace. */
+/**
+ * For file systems without hard links (FAT, some network ones); a rename alone would replace. An empty file reserves the
+ * name first, so that only ours is replaced. Dying in between leaves it beside the temporary file: recovery takes both.
+ */
 export async function renameUnlessThere(temporary: string, final: string): Promise<void> {
-  if (await exists(final)) {
-    throw Object.assign(new Error(`EEXIST: file already exists, ${final}`), { code: 'EEXIST' })
+  await (await open(final, 'wx', 0o600)).close()
+  try {
+    await rename(temporary, final)
+  } catch (error) {
+    await removeIfExists(final)
+    throw error
   }
-  await rename(temporary, final)
 }
 
 /** True when something stands under this path, be it a dangling symbolic link. */

@@ -15,7 +15,15 @@ export type FlashState = 'ok' | 'warning' | 'failed'
 export interface Flash {
   readonly state: FlashState
   readonly text: string
+  /** About something that goes on: gone when that has ended (public/live.js). */
+  readonly passing: boolean
 }
+
+const passing: ReadonlySet<MessageKey> = new Set([
+  'runs.flash.cancelled',
+  'archives.flash.verifying',
+  'jobs.flash.running',
+])
 
 /** Redirects (303) to a page of the dashboard, which will show the message once. */
 export function redirectWith(
@@ -48,7 +56,7 @@ export function takeFlash(c: Context<WebEnv>): Flash | null {
   if (given.length !== expected.length || !timingSafeEqual(given, expected)) return null
   const told: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString())
   if (!isTold(told) || told.until < clock.now() || told.user !== c.get('user')) return null
-  return { state: told.state, text: c.get('t')(told.key, told.facts) }
+  return { state: told.state, text: c.get('t')(told.key, told.facts), passing: passing.has(told.key) }
 }
 
 interface Told {

@@ -9,6 +9,10 @@ export interface LiveStream {
   readonly fragment: (id: string, html: string) => Promise<void>
   /** Adds text to the `[data-log]` of the page; `cursor` is where the next reading starts. */
   readonly log: (cursor: number, text: string) => Promise<void>
+  /** Sets the window's title; the instance's name is added. */
+  readonly title: (text: string) => Promise<void>
+  /** What was going on has ended: messages about it go. */
+  readonly settled: () => Promise<void>
   /** Aborted when the browser is gone or the server stops. */
   readonly signal: AbortSignal
 }
@@ -23,20 +27,27 @@ export function cursorOf(c: WebContext): number {
 export function live(c: WebContext, body: (stream: LiveStream) => Promise<void>): Response {
   // nginx would otherwise hold the events back.
   c.header('X-Accel-Buffering', 'no')
-  const { log } = c.get('deps')
+  const { log, config } = c.get('deps')
   return streamSSE(
     c,
     async (sse) => {
       const gone = new AbortController()
       sse.onAbort(() => gone.abort())
+      // An event, not a comment: scripts cannot see comments, and a silent server must be told from a quiet one.
       const beat = setInterval(
-        () => void sse.write(': still here\n\n').catch(() => gone.abort()),
+        () => void sse.writeSSE({ event: 'beat', data: 'still here' }).catch(() => gone.abort()),
         heartbeatMs,
       )
       try {
         await body({
           signal: gone.signal,
           fragment: (id, html) => sse.writeSSE({ event: 'fragment', data: JSON.stringify({ id, html }) }),
+          title: (text) =>
+            sse.writeSSE({
+              event: 'title',
+              data: JSON.stringify({ text: `${text} – ${config.instanceName}` }),
+            }),
+          settled: () => sse.writeSSE({ event: 'settled', data: 'done' }),
           log: (cursor, text) =>
             sse.writeSSE({ event: 'log', id: String(cursor), data: JSON.stringify({ cursor, text }) }),
         })

@@ -11,6 +11,7 @@ beforeAll(async () => {
   await writeFile(join(server.folder, 'tree', 'file'), 'x')
   await writeFile(join(server.folder, 'a file'), 'x')
   await server.json(addCommand({ name: 'taken' }))
+  await server.json(addCommand({ name: 'été' }))
 })
 afterAll(() => server.dispose())
 
@@ -40,6 +41,7 @@ describe('job add refuses', () => {
     ['a name with control characters', { name: 'two\nlines' }, 'name', 'control_characters'],
     ['an empty name', { name: '  ' }, 'name', 'required'],
     ['a name that is taken, whatever its case', { name: 'TAKEN' }, 'name', 'name_taken'],
+    ['a name that is taken, also beyond ASCII', { name: 'E\u0301T\u00c9' }, 'name', 'name_taken'],
     ['settings that are no JSON', { config: '{' }, 'config', 'json_invalid'],
     [
       'settings with an unknown key',
@@ -181,6 +183,12 @@ describe('retention plan', () => {
     ['no JSON', 'nonsense', 'stdin'],
     ['a wrong date', '[{"name":"a","created_at":"yesterday"}]', 'stdin.0.created_at'],
     ['a missing name', '[{"created_at":"2026-05-08T01:00:00Z"}]', 'stdin.0.name'],
+    ['a time without an offset', '[{"name":"a","created_at":"2026-05-08T01:00:00"}]', 'stdin.0.created_at'],
+    [
+      'one name twice',
+      '[{"name":"a","created_at":"2026-05-08T01:00:00Z"},{"name":"a","created_at":"2026-05-07T01:00:00Z"}]',
+      'stdin.1.name',
+    ],
   ])('names what is wrong with %s', async (_, stdin, field) => {
     const result = await server.cli(['retention', 'plan', '--policy', 'count:1', '--tz', 'UTC'], { stdin })
     expect(result.code).toBe(64)

@@ -68,6 +68,7 @@ describe('a run and its archive', () => {
       items: { id: number }[]
     }
     expect(items.map((one) => one.id)).toEqual([run.id])
+    expect(await server.json(['run', 'list', '--job', 'tree', '--status', 'error'])).toEqual({ items: [] })
     expect(await server.json(['run', 'show', String(run.id)])).toEqual(run)
     expect(await server.json(['run', 'log', String(run.id)])).toMatchObject({
       run_id: run.id,
@@ -106,6 +107,7 @@ describe('a run and its archive', () => {
     expect(damaged).toMatchObject({ state: 'corrupted', state_detail: expect.stringContaining('SHA-256') })
     const { items } = (await server.json(['job', 'list'])) as { items: object[] }
     expect(items).toMatchObject([{ retention_hold: 'verify_failed' }])
+    expect(await server.json(['job', 'release', 'tree'])).toMatchObject({ retention_hold: null })
   })
 
   test('archive delete removes all its files', async () => {

@@ -121,6 +121,38 @@ describe('without a server', () => {
   })
 })
 
+describe('several command lines without a server', () => {
+  test('execute one after the other, each its own job', async () => {
+    await server.yunohost.setModes({ slow_ms: 100 })
+    await add('cloud', 'ynh_app', { app_id: 'nextcloud' })
+    await add('db', 'ynh_app', { app_id: 'nocodb' })
+    const [one, two] = await Promise.all([runJob('cloud'), runJob('db')])
+    expect([one.status, two.status]).toEqual(['success', 'success'])
+  })
+
+  test('that was killed blocks nobody: the next one recovers its run', async () => {
+    await server.yunohost.setModes({ hang: 'collect' })
+    await add('cloud', 'ynh_app', { app_id: 'nextcloud' })
+    const killed = server.start(['job', 'run', 'cloud', '--wait'])
+    await eventually(() => server.yunohost.hangingPid(), 'the hanging child')
+    killed.kill('SIGKILL')
+    await eventually(() => killed.signalCode !== null || killed.exitCode !== null)
+    await server.yunohost.setModes({})
+    expect((await runJob('cloud')).status).toBe('success')
+    const { items } = (await server.json(['run', 'list'])) as { items: WireRun[] }
+    expect(items.map((run) => run.status)).toEqual(['success', 'interrupted'])
+  })
+
+  test('a run that only waits is the one that --wait executes', async () => {
+    await add('cloud', 'ynh_app', { app_id: 'nextcloud' })
+    const queued = await server.cli(['job', 'run', 'cloud'])
+    expect(queued.stderr).toContain('no server is running')
+    expect((await runJob('cloud')).status).toBe('success')
+    const { items } = (await server.json(['run', 'list'])) as { items: WireRun[] }
+    expect(items).toHaveLength(1)
+  })
+})
+
 describe('beside a running server', () => {
   test('the server executes what the command line queues, and its log can be read', async () => {
     await server.serve()

@@ -3,13 +3,14 @@
 import { randomUUID } from 'node:crypto'
 import { pino } from 'pino'
 import { onTestFinished } from 'vitest'
-import type { Verb, VerbArgs, VerbResults } from '../../src/domain/helper-protocol.ts'
+import type { CatalogueScan, Verb, VerbArgs, VerbResults } from '../../src/domain/helper-protocol.ts'
 import type { Job } from '../../src/domain/job.ts'
 import { Problem } from '../../src/domain/problem.ts'
 import type { EngineDeps } from '../../src/engine/deps.ts'
 import { upsertArchives, type ArchiveEntry } from '../../src/store/archives.ts'
 import { openDatabase } from '../../src/store/database.ts'
 import { insertJob } from '../../src/store/jobs.ts'
+import type { Q } from '../../src/store/schema.ts'
 import { sources } from '../../src/sources/registry.ts'
 import type { Helper } from '../../src/sys/helper-client.ts'
 import { temporaryFolder } from './temp.ts'
@@ -25,7 +26,16 @@ export interface EngineBench {
   addArchive(name: string, change?: Partial<ArchiveEntry>): Promise<void>
 }
 
-/** A verb without an answer fails like an unreachable helper. */
+/** The directory as the database knows it. */
+async function asRecorded(q: Q): Promise<CatalogueScan> {
+  const rows = await q.selectFrom('archives').select(['name', 'file', 'size_bytes', 'fingerprint']).execute()
+  return {
+    archives: rows.map((row) => ({ ...row, sizeBytes: row.size_bytes })),
+    unfinished: [],
+  }
+}
+
+/** A verb without an answer fails like an unreachable helper; but the directory is as recorded. */
 export async function engineBench(answers: Answers = {}): Promise<EngineBench> {
   let now = Date.parse('2026-05-08T10:00:00Z')
   const database = await openDatabase(':memory:', { now })
@@ -35,6 +45,8 @@ export async function engineBench(answers: Answers = {}): Promise<EngineBench> {
     async call(verb, args) {
       calls.push({ verb, args })
       const answer = answers[verb]
+      if (!answer && verb === 'catalogue.scan')
+        return asRecorded(database.db) as Promise<VerbResults[typeof verb]>
       if (!answer) throw new Problem('helper_unavailable', { verb })
       return answer(args)
     },

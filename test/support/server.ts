@@ -28,6 +28,8 @@ export interface TestServer {
   cli(args: readonly string[], options?: { stdin?: string; env?: Record<string, string> }): Promise<CliResult>
   /** The same, for commands that print JSON; rejects when the exit code is not among `codes` (default 0). */
   json(args: readonly string[], codes?: readonly number[]): Promise<unknown>
+  /** Starts the program and does not wait for it. */
+  start(args: readonly string[]): ChildProcess
   /** Starts `serve` and waits until it says that it serves. */
   serve(env?: Record<string, string>): Promise<ChildProcess>
   dispose(): Promise<void>
@@ -69,6 +71,7 @@ export async function createTestServer(options: FakeYunohostOptions = {}): Promi
     url: `http://127.0.0.1:${port}`,
     yunohost,
     env,
+    start: (args) => start(args),
     async cli(args, given = {}) {
       const child = start(args, given.env)
       let stdout = ''

@@ -7,37 +7,50 @@ import { removeIfExists } from '../../sys/files.ts'
 import type { SourceIo } from '../source.ts'
 import { neverEntered } from './check.ts'
 import { excludesOf } from './excludes.ts'
+import { entered, type Entered } from './entered.ts'
 import { expectMembers } from './expected-members.ts'
-import { readList, writeList } from './list-file.ts'
-import { tarName, type SourcePath } from './paths.ts'
+import { createList, type ListFile } from './list-file.ts'
+import { shownPath, tarName, type SourcePath } from './paths.ts'
 import type { Settings } from './settings.ts'
 import { tarArguments, tarEnvironment } from './tar-command.ts'
 import { walk, type WalkTotals } from './walk.ts'
 import { addWalkWarnings, type Warnings } from './warnings.ts'
 
-/** Writes the names for tar into the archive's list file. The caller removes it, also after a failure. */
+/** The tree as it was found. */
+export interface Listed {
+  readonly totals: WalkTotals
+  readonly list: ListFile
+  readonly directories: Entered
+}
+
+/** Writes the names for tar into the archive's list file. The caller closes and removes it, the latter also after a failure. */
 export async function listTree(
   settings: Settings,
   source: SourcePath,
   name: string,
   io: SourceIo,
-): Promise<WalkTotals> {
+): Promise<Listed> {
   const { list: file } = archivePaths(io.places.archivesDir, name)
   // The draft is ours alone: whatever stands there was left by a crash.
   await removeIfExists(file)
-  const list = writeList(file)
+  const list = createList(file)
   try {
+    const directories = entered()
     for (const parent of [...source.parents, source.self]) list.add(parent)
-    return await walk({
+    const totals = await walk({
       root: source.root,
       excludes: excludesOf(settings.excludes),
       oneFileSystem: settings.one_file_system,
       never: neverEntered(io.places),
       signal: io.signal,
       onEntry: (path) => list.add(tarName(source, path)),
+      onEnter: (directory) => directories.add(list.count(), directory),
     })
-  } finally {
+    list.finish()
+    return { totals, list, directories }
+  } catch (error) {
     list.close()
+    throw error
   }
 }
 
@@ -64,13 +77,14 @@ export async function appendTree(call: {
   readonly source: SourcePath
   readonly part: Part
   readonly listFile: string
-  readonly totals: WalkTotals
+  readonly listed: Listed
   readonly warnings: Warnings
   readonly io: SourceIo
 }): Promise<number> {
-  const { draft, source, warnings, io, listFile, totals } = call
+  const { draft, source, warnings, io, listFile } = call
+  const { totals, list, directories } = call.listed
   addWalkWarnings(warnings, source, totals)
-  const names = readList(listFile)
+  const names = list.names()
   const expected = expectMembers(names, call.part.folder, source.self)
   const wrong = new AbortController()
   call.watch.begin((member) => {
@@ -93,6 +107,11 @@ export async function appendTree(call: {
     const { missing, selfMissing } = expected.finish()
     if (wrong.signal.aborted) throw wrong.signal.reason
     if (selfMissing) throw new Problem('source_missing', { path: source.shown })
+    const exchanged = await directories.exchanged(list.names(), io.signal)
+    if (exchanged !== null) {
+      const detail = 'the directory was exchanged while it was backed up'
+      throw new Problem('source_unreadable', { path: shownPath(exchanged), detail })
+    }
     if (code === 2 && warnings.unknown().length > 0) {
       throw new Problem('command_failed', { command: 'tar', detail: stderrTail.slice(-500) })
     }

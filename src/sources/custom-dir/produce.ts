@@ -62,7 +62,8 @@ async function fill(
   const { source } = ready
   const part = customPart
   const warnings = gatherWarnings(source, io)
-  const totals = await listTree(settings, source, order.name, io)
+  const listed = await listTree(settings, source, order.name, io)
+  const { totals } = listed
   io.log('info', `${totals.entries} entries, ${totals.bytes} bytes in ${source.shown}`)
 
   const sidecar = info({
@@ -74,16 +75,21 @@ async function fill(
   })
   const mtime = Math.floor(order.createdAt / 1000)
   const [top = part.folder] = part.folder.split('/')
-  draft.write(
-    Buffer.concat([
-      tarFile(infoMember, infoBytes(sidecar), mtime),
-      tarFile(csvMember, backupCsv([[source.shown, `${part.folder}${source.shown}`]]), mtime),
-      tarDirectory(top, mtime),
-      tarDirectory(part.folder, mtime),
-    ]),
-  )
-  const { watch, list: listFile } = ready
-  const exitCode = await appendTree({ draft, watch, source, part, listFile, totals, warnings, io })
+  let exitCode: number
+  try {
+    draft.write(
+      Buffer.concat([
+        tarFile(infoMember, infoBytes(sidecar), mtime),
+        tarFile(csvMember, backupCsv([[source.shown, `${part.folder}${source.shown}`]]), mtime),
+        tarDirectory(top, mtime),
+        tarDirectory(part.folder, mtime),
+      ]),
+    )
+    const { watch, list: listFile } = ready
+    exitCode = await appendTree({ draft, watch, source, part, listFile, listed, warnings, io })
+  } finally {
+    listed.list.close()
+  }
   io.signal.throwIfAborted()
   const sealed = await draft.seal((sha256, sha256Bytes) =>
     backupInfo(order, {

@@ -128,6 +128,42 @@ describe('nothing stays when', () => {
     expect(world.archives()).toEqual([])
   })
 
+  test.each([
+    ['a link', (to: string) => `ln -s '${to}' dir`],
+    ['a link further up', (to: string) => `mv old/sub gone; ln -s '${to}' old/sub; mv old dir`],
+    ['another directory', () => `mkdir dir; mkdir dir/sub; echo other >dir/sub/b; echo other >dir/b`],
+  ])('a directory is exchanged for %s once tar has begun to write what is in it', async (_, put) => {
+    const elsewhere = join(world.folder, 'elsewhere')
+    mkdirSync(join(elsewhere, 'sub'), { recursive: true })
+    mkdirSync(inTree('dir/sub'), { recursive: true })
+    for (const file of ['b', 'sub/b']) {
+      writeFileSync(join(elsewhere, file), 'of somebody else')
+      writeFileSync(inTree(`dir/${file}`), 'ours')
+    }
+    fill(inTree('dir/a-big'), 6)
+    const exchange = `cd '${world.tree}' && test -d dir/sub && test ! -e done && >done && mv dir old && { ${put(elsewhere)}; }`
+    const work = world.produce({}, { run: whileTarWrites(run, exchange) })
+    await expect(work).rejects.toMatchObject({
+      code: 'source_unreadable',
+      facts: { path: expect.stringContaining(inTree('dir')), detail: expect.stringContaining('exchanged') },
+    })
+    expect(world.archives()).toEqual([])
+  })
+
+  test('the list of names is exchanged for another', async () => {
+    writeFileSync(inTree('a'), 'a')
+    const secret = join(world.folder, 'secret')
+    writeFileSync(secret, 'secret')
+    const list = join(world.places.archivesDir, '.made.list.partial')
+    const exchange = (): void => {
+      rmSync(list)
+      writeFileSync(list, `.${world.tree}/.\0.${secret}\0`)
+    }
+    const work = world.produce({}, { run: beforeTar(run, exchange) })
+    await expect(work).rejects.toMatchObject({ code: 'source_unreadable' })
+    expect(world.archives()).toEqual([])
+  })
+
   test('tar loses something without a word', async () => {
     for (const name of ['a', 'b', 'c']) writeFileSync(inTree(name), name)
     const forgetful: typeof run = (file, args, options) =>

@@ -1,6 +1,6 @@
 // Lists a directory tree in a fixed order, once, with memory for one path and the open directories' names at a time.
 // Names are bytes: they travel as latin1 strings (one character per byte) and are never taken for text.
-import { lstatSync, readdirSync, statfsSync, statSync, type Stats } from 'node:fs'
+import { lstatSync, readdirSync, statfsSync, statSync, type BigIntStats, type Stats } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { errorCode } from '../../sys/files.ts'
 import type { Excludes } from './excludes.ts'
@@ -15,6 +15,8 @@ export interface WalkOptions {
   readonly signal: AbortSignal
   /** Relative path of what is backed up: parents before children, siblings by their bytes. `false` ends the walk. */
   readonly onEntry: (path: string, isDirectory: boolean) => boolean | void
+  /** Called before a directory is looked into: the root first, then the one that was handed out last. */
+  readonly onEnter?: (directory: BigIntStats) => void
 }
 
 export interface WalkTotals {
@@ -60,22 +62,24 @@ export async function walk(options: WalkOptions): Promise<WalkTotals> {
     unreadableCount: 0,
   }
   const measure = measurer(totals)
-  const device = statSync(bytes(root)).dev
+  const top = statSync(bytes(root), { bigint: true })
+  const device = Number(top.dev)
+  options.onEnter?.(top)
   const open = [{ path: '', names: namesIn(root), next: 0 }]
   let looked = 0
-  for (let top = open.at(-1); top; top = open.at(-1)) {
-    const name = top.names[top.next]
+  for (let inner = open.at(-1); inner; inner = open.at(-1)) {
+    const name = inner.names[inner.next]
     if (name === undefined) {
       open.pop()
       continue
     }
-    top.next += 1
+    inner.next += 1
     looked += 1
     if (looked % turnEvery === 0) {
       await nextTurn()
       options.signal.throwIfAborted()
     }
-    const path = top.path === '' ? name : `${top.path}/${name}`
+    const path = inner.path === '' ? name : `${inner.path}/${name}`
     const absolute = `${root}/${path}`
     const stats = lstatSync(bytes(absolute), { throwIfNoEntry: false })
     // Gone since its directory was read: there is nothing to back up.
@@ -102,6 +106,9 @@ export async function walk(options: WalkOptions): Promise<WalkTotals> {
     if (onEntry(path, isDirectory) === false) return totals
     if (!isDirectory || elsewhere) continue
     try {
+      const exact = lstatSync(bytes(absolute), { bigint: true })
+      if (!exact.isDirectory()) continue
+      options.onEnter?.(exact)
       open.push({ path, names: namesIn(absolute), next: 0 })
     } catch (error) {
       if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') continue

@@ -1,4 +1,4 @@
-import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { eventually } from '../../../test/support/eventually.ts'
@@ -7,6 +7,7 @@ import { run } from '../../sys/process.ts'
 import { anOrder, traces, watchedIo } from '../contract.ts'
 import { createBackup, wantedArgs, type CreateCall } from './create.ts'
 import { removeWorkDir, workDirOf } from '../../archive/work-dir.ts'
+import { finishedArchive } from './traces.ts'
 import { aServer, placesOf } from './yunohost-world.ts'
 
 const call: CreateCall = {
@@ -116,6 +117,41 @@ describe('a backup that fails in the middle', () => {
     await expect(createBackup(call, anOrder('lost'), io)).rejects.toMatchObject({
       code: 'yunohost_failed',
       facts: { detail: `it reported success, but lost is not in ${elsewhere}` },
+    })
+  })
+})
+
+describe('a trap in the archives folder', () => {
+  const marker = '.trapped.yunohost.partial'
+
+  test('under the name of the marker is neither followed nor emptied', async () => {
+    const fake = await aServer()
+    const precious = join(fake.root, 'precious')
+    await writeFile(precious, 'data')
+    await symlink(precious, join(fake.archivesDir, marker))
+    const made = await createBackup(call, anOrder('trapped'), watchedIo(placesOf(fake)))
+    expect(made.file).toBe('trapped.tar')
+    expect(await readFile(precious, 'utf8')).toBe('data')
+    expect(await traces(fake.archivesDir)).not.toContain(marker)
+  })
+
+  test('that cannot be removed ends the backup, and nothing of it stays', async () => {
+    const fake = await aServer()
+    await mkdir(join(fake.archivesDir, marker))
+    const work = createBackup(call, anOrder('trapped'), watchedIo(placesOf(fake)))
+    await expect(work).rejects.toMatchObject({ name: 'Problem' })
+    expect(await traces(fake.archivesDir)).toEqual([marker])
+  })
+
+  test('in the place of the sidecar is refused', async () => {
+    const fake = await aServer()
+    const secrets = join(fake.root, 'secrets.json')
+    await writeFile(secrets, '{"password":"secret"}')
+    await writeFile(join(fake.archivesDir, 'trapped.tar'), 'x')
+    await symlink(secrets, join(fake.archivesDir, 'trapped.info.json'))
+    await expect(finishedArchive(fake.archivesDir, 'trapped')).rejects.toMatchObject({
+      code: 'yunohost_failed',
+      facts: { detail: 'trapped.info.json: a symbolic link' },
     })
   })
 })

@@ -1,11 +1,11 @@
 // Makes an archive by `yunohost backup create`: complete, synced, hashed and described, or nothing of it stays.
-import { closeSync, openSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { closeSync, constants, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { backupInfo, backupInfoBytes } from '../../archive/backup-info.ts'
 import { fingerprintOf } from '../../archive/fingerprint.ts'
 import { archivePaths } from '../../archive/format.ts'
 import { hashFile } from '../../archive/hash.ts'
+import { openRegular } from '../../archive/open-regular.ts'
 import type { ArchiveOrder, Produced } from '../../domain/helper-protocol.ts'
 import { isProblem, Problem } from '../../domain/problem.ts'
 import type { RunWarning, TargetResult } from '../../domain/run.ts'
@@ -40,15 +40,22 @@ export async function createBackup(call: CreateCall, order: ArchiveOrder, io: So
   if (isTaken(before, name)) throw new Problem('archive_exists', { name })
   // Until then YunoHost has only waited or looked; what stands under the name would be somebody else's.
   let started = false
+  let marked = false
+  const wrong = new AbortController()
+  const watched = { ...io, signal: AbortSignal.any([io.signal, wrong.signal]) }
   try {
     const args = ['backup', 'create', '--name', name, ...wantedArgs(call.wanted)]
     if (order.description !== '') args.push('--description', order.description)
-    const { answer, complaints } = await changeWithYunohost(io, args, createdSchema, {
+    const { answer, complaints } = await changeWithYunohost(watched, args, createdSchema, {
       lockWaitS: call.lockWaitS,
       onStarted: () => {
         started = true
-        // Tells a start after a crash that what stands under this name is ours.
-        closeSync(openSync(marker, 'w', 0o600))
+        try {
+          mark(marker)
+          marked = true
+        } catch (error) {
+          wrong.abort(error)
+        }
       },
       ...(call.coreOnly && { env: { BACKUP_CORE_ONLY: '1' } }),
     })
@@ -57,10 +64,17 @@ export async function createBackup(call: CreateCall, order: ArchiveOrder, io: So
     return await describe(call, order, targets, io)
   } catch (error) {
     if (started && !isProblem(error, 'archive_exists')) await tidyUp(name, before, io)
-    throw cancelledBy(io.signal) ?? asProblem(error)
+    throw cancelledBy(io.signal) ?? asProblem(wrong.signal.aborted ? wrong.signal.reason : error)
   } finally {
-    await removeIfExists(marker)
+    if (marked) await removeIfExists(marker)
   }
+}
+
+/** Tells a start after a crash that what stands under this name is ours. Follows no link that waits under its name. */
+function mark(marker: string): void {
+  rmSync(marker, { force: true })
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
+  closeSync(openSync(marker, flags, 0o600))
 }
 
 /** Never a bare `--apps`: it would mean all apps. A bare `--system` means all parts, and is meant so. */
@@ -142,7 +156,7 @@ async function tidyUp(name: string, before: ReadonlySet<string>, io: SourceIo): 
 }
 
 async function syncFile(path: string): Promise<void> {
-  const handle = await open(path, 'r')
+  const handle = await openRegular(path)
   try {
     await handle.sync()
   } finally {

@@ -1,9 +1,10 @@
 // Which files one `backup create` leaves under an archive's name, whether they are a finished archive, and their removal.
-import { lstat, readFile } from 'node:fs/promises'
+import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
 import { errorCode, exists, removeIfExists, syncDirectory } from '../../sys/files.ts'
+import { readJsonFile } from '../../archive/read-json.ts'
 import { removeWorkDir, workDirOf } from '../../archive/work-dir.ts'
+import { Problem } from '../../domain/problem.ts'
 
 /** File names in the archives folder that belong to the archive NAME. */
 export function traceNames(name: string): string[] {
@@ -31,11 +32,17 @@ export interface FinishedArchive {
 
 /**
  * The archive's real file and its sidecar, or null when it is not finished: YunoHost writes the sidecar last.
- * With compression NAME.tar is a link to NAME.tar.gz, and that is the file.
+ * With compression NAME.tar is a link to NAME.tar.gz, and that is the file. Throws `yunohost_failed` for a sidecar that
+ * is no JSON object in a regular file.
  */
 export async function finishedArchive(archivesDir: string, name: string): Promise<FinishedArchive | null> {
-  const info = await readSidecar(join(archivesDir, `${name}.info.json`))
-  if (info === null) return null
+  const sidecar = await readJsonFile(join(archivesDir, `${name}.info.json`))
+  if (!sidecar.ok && sidecar.missing) return null
+  if (!sidecar.ok) {
+    const detail = `${name}.info.json: ${sidecar.error}`
+    throw new Problem('yunohost_failed', { command: 'backup create', detail })
+  }
+  const info = sidecar.value
   for (const file of [`${name}.tar`, `${name}.tar.gz`]) {
     const sizeBytes = await fileSize(join(archivesDir, file))
     if (sizeBytes !== null) return { file, sizeBytes, info }
@@ -78,17 +85,6 @@ async function fileSize(path: string): Promise<number | null> {
     return stats.isFile() ? stats.size : null
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return null
-    throw error
-  }
-}
-
-/** Null when it is missing or cut off. */
-async function readSidecar(path: string): Promise<Record<string, unknown> | null> {
-  try {
-    const parsed = z.record(z.string(), z.unknown()).safeParse(JSON.parse(await readFile(path, 'utf8')))
-    return parsed.success ? parsed.data : null
-  } catch (error) {
-    if (error instanceof SyntaxError || errorCode(error) === 'ENOENT') return null
     throw error
   }
 }

@@ -4,6 +4,7 @@ import type { ProblemText } from '../../problem-text.ts'
 import { typeName } from '../jobs/what.ts'
 import { backupInfoLines, type Line, parseObject, type Sidecar, sidecarOf } from './contents.ts'
 import type { ArchiveRow } from './detail-query.ts'
+import { shapes } from '../runs/state.ts'
 import { archivePath, type Badge, stateOf } from './state.ts'
 
 export interface ArchiveStateView {
@@ -56,6 +57,11 @@ export function stateView(
     verified: row.verified_at === null ? null : f.moment(row.verified_at),
     failure,
   }
+}
+
+/** The window's title: state first. */
+export function archiveTitle({ badge }: ArchiveStateView, name: string): string {
+  return `${shapes[badge.state]} ${name}`
 }
 
 /** The part that stays. */

@@ -5,7 +5,7 @@ import { redirectWith } from '../../flash.ts'
 import { type MountPage, render, type WebContext } from '../../page.ts'
 import { textOf, words } from '../../problem.ts'
 import { findArchive, isLastGood } from './detail-query.ts'
-import { archiveView, stateView } from './detail-view.ts'
+import { archiveTitle, archiveView, stateView } from './detail-view.ts'
 import { freshCatalogue } from './fresh.ts'
 import { archivesView } from './list-view.ts'
 import { liveState } from './live.ts'
@@ -38,7 +38,7 @@ export const mountArchives: MountPage = (app, deps) => {
     const failure = verification.failureOf(row.name)
     const archive = archiveView(row, engine.verifying(), words(c))
     const state = stateView(row, engine.verifying(), failure && textOf(c, failure), words(c))
-    return render(c, 'archives/archive', { archive, state }, { title: row.name })
+    return render(c, 'archives/archive', { archive, state }, { title: archiveTitle(state, row.name) })
   })
 
   app.get('/archives/:name/live', async (c) => {

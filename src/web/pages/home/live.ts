@@ -5,7 +5,7 @@ import { formats } from '../../i18n.ts'
 import { live } from '../../live.ts'
 import { fragment, type WebContext } from '../../page.ts'
 import type { HomeQuery, HomeReader } from './facts.ts'
-import { homeView, type HomeView } from './view.ts'
+import { homeTitle, homeView, type HomeView } from './view.ts'
 
 /** Often while something runs, seldom otherwise: nobody looks all day. */
 const busyMs = 2000
@@ -24,6 +24,8 @@ export function liveHome(c: WebContext, reader: HomeReader, query: HomeQuery): R
   return live(c, async (stream) => {
     const shown = new Map<string, string>()
     const seen = c.req.query('seen')
+    let title = ''
+    let news: string | null = null
     while (!stream.signal.aborted) {
       const f = formats(c.get('language'), config.timeZone, clock.now())
       const facts = await reader.read(query, c.get('language'), c.get('t'), f)
@@ -35,6 +37,13 @@ export function liveHome(c: WebContext, reader: HomeReader, query: HomeQuery): R
         if (shown.get(part) !== html && !known) await stream.fragment(part, html)
         shown.set(part, html)
       }
+      const nowTitle = homeTitle(facts, c.get('t'))
+      if (nowTitle !== title && !known) await stream.title(nowTitle)
+      title = nowTitle
+      // Said aloud by screen readers when it changes, and not when the page is opened.
+      const nowNews = v.attention.length > 0 ? v.attentionTitle : ''
+      if (news !== null && nowNews !== news) await stream.fragment('home-news', escapeHtml(nowNews))
+      news = nowNews
       const busy = facts.counts.running + facts.counts.queued > 0
       // Aborted while waiting: the loop's condition ends it.
       await sleep(busy ? busyMs : idleMs, undefined, { signal: stream.signal, ref: false }).catch(

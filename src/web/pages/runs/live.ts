@@ -6,7 +6,7 @@ import { getRun } from '../../../store/runs.ts'
 import { formats } from '../../i18n.ts'
 import { cursorOf, live, type LiveStream } from '../../live.ts'
 import { fragment, type WebContext } from '../../page.ts'
-import { runStatusView } from './view.ts'
+import { runStatusView, runTitle } from './view.ts'
 
 /** At most so often; a tool that prints a thousand lines a second must not make a thousand events. */
 const leastGapMs = 400
@@ -23,14 +23,22 @@ export function liveRun(c: WebContext, runId: number): Response {
     try {
       let cursor = cursorOf(c)
       let shown = ''
+      let actions = ''
+      let title = ''
       let told = ''
       while (!stream.signal.aborted) {
         bell.reset()
         // The state is read before the log: a run seen as ended has nothing more to log.
         const status = await statusHtml(c, runId)
+        // Its job was deleted meanwhile: nothing more will come.
+        if (status === null) return
         cursor = await sendLog(c, runId, stream, cursor)
         if (status.html !== shown) await stream.fragment('run-status', status.html)
         shown = status.html
+        if (status.actions !== actions) await stream.fragment('run-actions', status.actions)
+        actions = status.actions
+        if (status.title !== title) await stream.title(status.title)
+        title = status.title
         // Said aloud by screen readers: a new state, not every second of progress.
         if (status.news !== told && told !== '') await stream.fragment('run-news', status.news)
         told = status.news
@@ -46,21 +54,29 @@ export function liveRun(c: WebContext, runId: number): Response {
 
 interface Shown {
   readonly html: string
+  /** Apart from what changes every second: a button must stay while it is pressed. */
+  readonly actions: string
+  readonly title: string
   readonly news: string
   readonly open: boolean
 }
 
-async function statusHtml(c: WebContext, runId: number): Promise<Shown> {
+async function statusHtml(c: WebContext, runId: number): Promise<Shown | null> {
   const { db, clock, config } = c.get('deps')
   const run = await getRun(db, runId)
   const job = run === null ? null : await getJob(db, run.jobId)
-  // Its job was deleted meanwhile: nothing more will come.
-  if (run === null || job === null) return { html: '', news: '', open: false }
+  if (run === null || job === null) return null
   // The stream may live for hours: relative times count from now, not from its beginning.
   const now = clock.now()
   const f = formats(c.get('language'), config.timeZone, now)
   const status = runStatusView(run, job, now, c.get('t'), f)
-  return { html: fragment(c, 'run-status', { status }), news: status.news, open: status.open }
+  return {
+    html: fragment(c, 'run-status', { status }),
+    actions: fragment(c, 'run-actions', { status, jobId: job.id }),
+    title: runTitle(run, job, c.get('t')),
+    news: status.news,
+    open: status.open,
+  }
 }
 
 async function sendLog(c: WebContext, runId: number, stream: LiveStream, from: number): Promise<number> {

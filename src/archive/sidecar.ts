@@ -1,0 +1,40 @@
+// Whether YunoHost can use an archive's sidecar: without a good one it does not even list the archive.
+import { isDeepStrictEqual } from 'node:util'
+import { archivePaths } from './format.ts'
+import { isObject, parseObject, readJsonFile } from './read-json.ts'
+
+/** What YunoHost 12.1 fails without, at the latest when it restores. */
+const needed: readonly (readonly [key: string, good: (value: unknown) => boolean])[] = [
+  ['created_at', (value) => typeof value === 'number'],
+  ['description', (value) => typeof value === 'string' || value === null],
+  ['apps', isObject],
+  ['system', isObject],
+  ['from_yunohost_version', (value) => typeof value === 'string'],
+]
+
+/** What is known of the archive itself. */
+export interface InsideArchive {
+  /** The member `info.json`, null when there is none. */
+  readonly info: Buffer | null
+  /** Made by our own writer: the member is there, and the sidecar is the same bytes. Of others the values count. */
+  readonly ours: boolean
+}
+
+/** What is wrong with the sidecar of `name`, in English; empty when nothing is. Rejects never because of the file. */
+export async function sidecarFault(
+  archivesDir: string,
+  name: string,
+  inside: InsideArchive,
+): Promise<string> {
+  const read = await readJsonFile(archivePaths(archivesDir, name).sidecar)
+  if (!read.ok) return read.missing ? 'sidecar: missing' : `sidecar: ${read.error}`
+  const bad = needed.filter(([key, good]) => !good(read.value[key])).map(([key]) => key)
+  if (bad.length > 0) return `sidecar: missing or wrong: ${bad.join(', ')}`
+  const { info, ours } = inside
+  if (ours) return info?.equals(read.bytes) === true ? '' : differs
+  if (info === null) return ''
+  const member = parseObject(info)
+  return member.ok && isDeepStrictEqual(member.value, read.value) ? '' : differs
+}
+
+const differs = 'sidecar: it differs from info.json in the archive'
