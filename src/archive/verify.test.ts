@@ -160,7 +160,7 @@ describe('verify of a sidecar', () => {
     const folder = await temporaryFolder()
     const long = { ...goodInfo, description: 'é'.repeat(1_000_000) }
     const first = foreignTar(Buffer.alloc(512 * 1999), Buffer.from('{}'))
-    const both = Buffer.concat([first.subarray(0, 512 * 2003), foreignTar(payload, infoBytes(long))])
+    const both = Buffer.concat([first.subarray(0, 512 * 2002), foreignTar(payload, infoBytes(long))])
     await writeForeign(folder, 'two', JSON.stringify(long), both)
     expect(await verifyArchive(folder, 'two')).toMatchObject({ members: 4, damage: '' })
     await writeFile(join(folder, 'two.tar.gz'), gzipSync(both))

@@ -3,10 +3,10 @@ import { sql } from 'kysely'
 import type { Job } from '../domain/job.ts'
 import type { Run } from '../domain/run.ts'
 import { present } from './archive-row.ts'
+import { lostArchives, newestGood } from './good-backup.ts'
 import { listedJobsByIds } from './jobs.ts'
 import { problemStandings, rank, standingCte, standingOf, verdictRun, type Standing } from './job-standing.ts'
 import type { Listed } from './json.ts'
-import { newestGood } from './overview-facts.ts'
 import { listedRunsByIds } from './runs.ts'
 import type { Q } from './schema.ts'
 
@@ -21,13 +21,18 @@ export interface Counts {
   readonly warning: number
   /** Enabled jobs whose tick passed over an hour ago with no run open; 0 without `now`. Failing ones are not in it. */
   readonly late: number
+  /** Enabled jobs in the standings `no_archive` and `overdue`. */
+  readonly noArchive: number
+  readonly overdue: number
   readonly running: number
   readonly queued: number
   readonly neverRun: number
   readonly archives: number
   readonly archiveBytes: number
   readonly corrupted: number
-  /** Epoch milliseconds of the newest run of any job that left a usable archive. */
+  /** Archives on record whose file is gone; in none of the numbers before. */
+  readonly missing: number
+  /** Epoch milliseconds of the newest good backup of any job. */
   readonly newestSuccessAt: number | null
   /** Failing jobs, the latest failure first, at most 20. */
   readonly lastFailures: readonly LastFailure[]
@@ -45,37 +50,43 @@ export interface Attention {
   /** The last run that says something about the job. */
   readonly run: Listed<Run> | null
   readonly lastSuccessAt: number | null
+  /** It had archives, and none of them is there and undamaged. */
+  readonly lost: boolean
 }
 
-/** `now` in epoch ms. */
-export async function counts(q: Q, now?: number): Promise<Counts> {
+/** `now` in epoch ms; `overdue` as in `standingCte`. */
+export async function counts(q: Q, now?: number, overdue: readonly number[] = []): Promise<Counts> {
   const { rows: jobRows } = await sql<JobCounts>`
-    WITH ${standingCte(now ?? null)}
+    WITH ${standingCte(now ?? null, overdue)}
     SELECT count(*) AS jobs, coalesce(sum(enabled), 0) AS enabled,
       count(*) FILTER (WHERE rank = ${rank('failing')}) AS failing,
       count(*) FILTER (WHERE enabled = 1 AND status = 'warning') AS warning,
       count(*) FILTER (WHERE rank = ${rank('late')}) AS late,
+      count(*) FILTER (WHERE rank = ${rank('no_archive')}) AS noArchive,
+      count(*) FILTER (WHERE rank = ${rank('overdue')}) AS overdue,
       count(*) FILTER (WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.job_id = standing.job_id)) AS neverRun,
-      max(${newestGood(sql`finished_at`, sql`standing.job_id`)}) AS newestSuccessAt
+      max(${newestGood('at', sql`standing.job_id`)}) AS newestSuccessAt
     FROM standing`.execute(q)
   const { rows: openRows } = await sql<{ running: number; queued: number }>`
     SELECT count(*) FILTER (WHERE status = 'running') AS running, count(*) FILTER (WHERE status = 'queued') AS queued
     FROM runs WHERE status IN ('queued', 'running')`.execute(q)
-  const { rows: archiveRows } = await sql<{ archives: number; archiveBytes: number; corrupted: number }>`
-    SELECT count(*) AS archives, coalesce(sum(size_bytes), 0) AS archiveBytes,
-      count(*) FILTER (WHERE state = 'corrupted') AS corrupted
-    FROM archives INDEXED BY archives_of_job WHERE ${present}`.execute(q)
+  const { rows: archiveRows } = await sql<{ archives: number; archiveBytes: number; corrupted: number; missing: number }>`
+    SELECT count(*) FILTER (WHERE ${present}) AS archives,
+      coalesce(sum(size_bytes) FILTER (WHERE ${present}), 0) AS archiveBytes,
+      count(*) FILTER (WHERE ${present} AND state = 'corrupted') AS corrupted,
+      count(*) FILTER (WHERE deleting = 0 AND missing_at IS NOT NULL) AS missing
+    FROM archives INDEXED BY archives_of_job`.execute(q)
   return {
     ...(jobRows[0] ?? noJobs),
     ...(openRows[0] ?? { running: 0, queued: 0 }),
-    ...(archiveRows[0] ?? { archives: 0, archiveBytes: 0, corrupted: 0 }),
+    ...(archiveRows[0] ?? { archives: 0, archiveBytes: 0, corrupted: 0, missing: 0 }),
     lastFailures: await lastFailures(q, now ?? null),
   }
 }
 
 type JobCounts = Pick<
   Counts,
-  'jobs' | 'enabled' | 'failing' | 'warning' | 'late' | 'neverRun' | 'newestSuccessAt'
+  'jobs' | 'enabled' | 'failing' | 'warning' | 'late' | 'noArchive' | 'overdue' | 'neverRun' | 'newestSuccessAt'
 >
 const noJobs: JobCounts = {
   jobs: 0,
@@ -83,17 +94,25 @@ const noJobs: JobCounts = {
   failing: 0,
   warning: 0,
   late: 0,
+  noArchive: 0,
+  overdue: 0,
   neverRun: 0,
   newestSuccessAt: null,
 }
 
-/** Jobs in one of the problem standings, worst first, then by name. `now` in epoch ms. */
-export async function jobsNeedingAttention(q: Q, limit: number, now?: number): Promise<Attention[]> {
+/** Jobs in one of the problem standings, worst first, then by name. `now` in epoch ms, `overdue` as in `standingCte`. */
+export async function jobsNeedingAttention(
+  q: Q,
+  limit: number,
+  now?: number,
+  overdue: readonly number[] = [],
+): Promise<Attention[]> {
   const ranks = sql.join(problemStandings.map(rank))
-  const { rows } = await sql<{ id: number; rank: number; run_id: number | null; good_at: number | null }>`
-    WITH ${standingCte(now ?? null)}
+  const { rows } = await sql<AttentionRow>`
+    WITH ${standingCte(now ?? null, overdue)}
     SELECT job_id AS id, rank, ${verdictRun(sql`standing.job_id`)} AS run_id,
-      ${newestGood(sql`finished_at`, sql`standing.job_id`)} AS good_at
+      ${newestGood('at', sql`standing.job_id`)} AS good_at,
+      ${lostArchives(sql`standing.job_id`)} AS lost
     FROM standing WHERE rank IN (${ranks}) ORDER BY rank, name COLLATE NOCASE LIMIT ${limit}`.execute(q)
   const jobs = await listedJobsByIds(
     q,
@@ -106,10 +125,19 @@ export async function jobsNeedingAttention(q: Q, limit: number, now?: number): P
   return rows.flatMap((row) => {
     const job = jobs.get(row.id)
     if (!job) return []
+    const run = runs.get(row.run_id) ?? null
     return [
-      { job, standing: standingOf(row.rank), run: runs.get(row.run_id) ?? null, lastSuccessAt: row.good_at },
+      { job, standing: standingOf(row.rank), run, lastSuccessAt: row.good_at, lost: row.lost === 1 },
     ]
   })
+}
+
+interface AttentionRow {
+  readonly id: number
+  readonly rank: number
+  readonly run_id: number | null
+  readonly good_at: number | null
+  readonly lost: number
 }
 
 async function lastFailures(q: Q, now: number | null): Promise<LastFailure[]> {

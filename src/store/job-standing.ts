@@ -1,23 +1,46 @@
 // How each job is doing, decided in SQL from indexes alone, so that the home page can put the worst first.
 import { sql, type RawBuilder } from 'kysely'
+import { lostArchives } from './good-backup.ts'
 import { verdictStatuses } from './run-row.ts'
 
 /** A tick that passed this long ago without a run waiting or working means that scheduling is stuck. */
 const LATE_MS = 3_600_000
 
-/** Worst first; the order of the home page. `ok` includes jobs that have not run yet, `disabled` whatever happened. */
-export const standings = ['failing', 'late', 'retention_held', 'warning', 'ok', 'disabled'] as const
+/**
+ * Worst first; the order of the home page. `no_archive`: its runs end well, but none of the archives it had is there and
+ * undamaged. `ok` includes jobs that have not run yet, `disabled` whatever happened.
+ */
+export const standings = [
+  'failing',
+  'no_archive',
+  'late',
+  'overdue',
+  'retention_held',
+  'warning',
+  'ok',
+  'disabled',
+] as const
 export type Standing = (typeof standings)[number]
 /** The standings that an admin should look at. */
-export const problemStandings = ['failing', 'late', 'retention_held', 'warning'] as const
+export const problemStandings = [
+  'failing',
+  'no_archive',
+  'late',
+  'overdue',
+  'retention_held',
+  'warning',
+] as const
+/** Those of them that leave something unprotected. */
+export const unsafeStandings = ['failing', 'no_archive', 'late', 'overdue'] as const
 
 const verdicts = sql.join(verdictStatuses.map((one) => sql.lit(one)))
 
 /**
  * A CTE `standing (job_id, name, type, enabled, status, rank)`; `status` is that of the last run that says something (not a
- * cancelled one), `rank` the index in {@link standings}. `now` in epoch ms; null leaves `late` out.
+ * cancelled one), `rank` the index in {@link standings}. `now` in epoch ms; null leaves `late` out. `overdue` are
+ * the ids of jobs whose last good backup is older than their schedule allows, which SQL cannot tell.
  */
-export function standingCte(now: number | null): RawBuilder<unknown> {
+export function standingCte(now: number | null, overdue: readonly number[] = []): RawBuilder<unknown> {
   return sql`
     verdict AS MATERIALIZED (
       SELECT j.id, j.name, j.type, j.enabled, j.retention_hold, j.next_run_at,
@@ -30,9 +53,11 @@ export function standingCte(now: number | null): RawBuilder<unknown> {
       SELECT id AS job_id, name, type, enabled, status, CASE
         WHEN enabled = 0 THEN ${rank('disabled')}
         WHEN status IN ('error', 'interrupted') THEN ${rank('failing')}
+        WHEN ${lostArchives(sql`verdict.id`)} THEN ${rank('no_archive')}
         WHEN next_run_at < ${(now ?? 0) - LATE_MS} AND NOT EXISTS (
           SELECT 1 FROM runs r WHERE r.job_id = verdict.id AND r.status IN ('queued', 'running')
         ) THEN ${rank('late')}
+        WHEN id IN (SELECT value FROM json_each(${JSON.stringify(overdue)})) THEN ${rank('overdue')}
         WHEN retention_hold IS NOT NULL THEN ${rank('retention_held')}
         WHEN status = 'warning' THEN ${rank('warning')}
         ELSE ${rank('ok')} END AS rank

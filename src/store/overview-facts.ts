@@ -1,15 +1,17 @@
 // What the home page shows beside a job, for one page of jobs in two statements that read indexes only.
-import { sql, type RawBuilder } from 'kysely'
+import { sql } from 'kysely'
 import type { RunStatus } from '../domain/run.ts'
 import { present } from './archive-row.ts'
-import { goodStatuses } from './run-row.ts'
+import { newestGood } from './good-backup.ts'
 import type { Q } from './schema.ts'
 
 export interface JobFacts {
-  /** Ids of runs: the newest ended one, the open one, the newest that left a usable archive. */
+  /** Ids of runs: the newest ended one, the open one. */
   readonly lastId: number | null
   readonly openId: number | null
-  readonly goodId: number | null
+  /** The newest good backup: epoch ms and bytes. */
+  readonly goodAt: number | null
+  readonly goodSize: number | null
   /** Oldest first. */
   readonly history: readonly { readonly id: number; readonly status: RunStatus }[]
   readonly archiveCount: number
@@ -20,7 +22,8 @@ interface RunFacts {
   readonly job_id: number
   readonly last_id: number | null
   readonly open_id: number | null
-  readonly good_id: number | null
+  readonly good_at: number | null
+  readonly good_size: number | null
 }
 
 /** Facts by job id; `history` is the number of runs wanted. */
@@ -36,7 +39,7 @@ export async function jobFacts(
         WHERE r.job_id = j.value AND r.status NOT IN ('queued', 'running') ORDER BY r.id DESC LIMIT 1) AS last_id,
       (SELECT r.id FROM runs r INDEXED BY runs_one_open_per_job
         WHERE r.job_id = j.value AND r.status IN ('queued', 'running')) AS open_id,
-      ${newestGood(sql`id`, sql`j.value`)} AS good_id
+      ${newestGood('at', sql`j.value`)} AS good_at, ${newestGood('size', sql`j.value`)} AS good_size
     FROM json_each(${jobIds}) j`.execute(q)
   const past = await sql<{ job_id: number; id: number; status: RunStatus }>`
     SELECT r.job_id, r.id, r.status FROM json_each(${jobIds}) j
@@ -55,21 +58,12 @@ export async function jobFacts(
       {
         lastId: row.last_id,
         openId: row.open_id,
-        goodId: row.good_id,
+        goodAt: row.good_at,
+        goodSize: row.good_size,
         history: (historyOf.get(row.job_id) ?? []).map(({ id, status }) => ({ id, status })),
         archiveCount: archivesOf.get(row.job_id)?.n ?? 0,
         totalBytes: archivesOf.get(row.job_id)?.bytes ?? 0,
       },
     ]),
   )
-}
-
-/** A scalar subquery: `id` or `finished_at` of the newest run of a job that left a usable archive. One seek a status. */
-export function newestGood(column: RawBuilder<unknown>, jobId: RawBuilder<unknown>): RawBuilder<unknown> {
-  const each = goodStatuses.map(
-    (status) => sql`SELECT * FROM (
-      SELECT id, finished_at FROM runs INDEXED BY runs_of_job_by_status
-      WHERE job_id = ${jobId} AND status = ${sql.lit(status)} ORDER BY finished_at DESC LIMIT 1)`,
-  )
-  return sql`(SELECT ${column} FROM (${sql.join(each, sql` UNION ALL `)}) ORDER BY finished_at DESC LIMIT 1)`
 }

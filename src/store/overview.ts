@@ -11,7 +11,8 @@ import { listedRunsByIds } from './runs.ts'
 import type { Q } from './schema.ts'
 
 export { counts, jobsNeedingAttention, type Attention, type Counts, type LastFailure } from './counts.ts'
-export type { Standing } from './job-standing.ts'
+export { backupAges, type BackupAge } from './good-backup.ts'
+export { unsafeStandings, type Standing } from './job-standing.ts'
 
 const HISTORY = 30
 
@@ -23,7 +24,7 @@ export interface JobOverview {
   readonly openRun: Listed<Run> | null
   /** The last 30 runs with the open one, oldest first. */
   readonly history: readonly { readonly id: number; readonly status: RunStatus }[]
-  /** Newest run with a usable archive (success or warning): its end in epoch ms, and the archive's bytes. */
+  /** The newest archive that is there and undamaged: the end of its run in epoch ms, and its bytes (good-backup.ts). */
   readonly lastSuccessAt: number | null
   readonly lastSuccessSize: number | null
   readonly archiveCount: number
@@ -38,6 +39,8 @@ export interface OverviewQuery {
   readonly only?: 'problem' | 'disabled'
   /** Epoch milliseconds; without it no job is `late`. */
   readonly now?: number
+  /** Ids of jobs whose last good backup is too old. */
+  readonly overdue?: readonly number[]
 }
 
 /** Worst first (see `standings`), then by name. `total` counts all jobs that match. */
@@ -46,7 +49,7 @@ export async function jobOverview(
   query: OverviewQuery,
 ): Promise<{ items: JobOverview[]; total: number }> {
   const { rows } = await sql<{ id: number; rank: number; total: number }>`
-    WITH ${standingCte(query.now ?? null)}
+    WITH ${standingCte(query.now ?? null, query.overdue)}
     SELECT job_id AS id, rank, count(*) OVER () AS total FROM standing WHERE ${matching(query)}
     ORDER BY rank, name COLLATE NOCASE LIMIT ${query.limit} OFFSET ${query.offset}`.execute(q)
   if (rows.length === 0) return { items: [], total: query.offset === 0 ? 0 : await countMatching(q, query) }
@@ -59,7 +62,7 @@ export async function jobOverview(
 
 async function countMatching(q: Q, query: OverviewQuery): Promise<number> {
   const { rows } = await sql<{ n: number }>`
-    WITH ${standingCte(query.now ?? null)} SELECT count(*) AS n FROM standing WHERE ${matching(query)}`.execute(
+    WITH ${standingCte(query.now ?? null, query.overdue)} SELECT count(*) AS n FROM standing WHERE ${matching(query)}`.execute(
     q,
   )
   return rows[0]?.n ?? 0
@@ -83,13 +86,12 @@ async function describe(
   const ids = page.map((one) => one.id)
   const jobs = await listedJobsByIds(q, ids)
   const facts = await jobFacts(q, ids, HISTORY)
-  const wanted = [...facts.values()].flatMap((one) => [one.lastId, one.openId, one.goodId])
+  const wanted = [...facts.values()].flatMap((one) => [one.lastId, one.openId])
   const runs = await listedRunsByIds(q, wanted)
   return page.flatMap(({ id, standing }) => {
     const job = jobs.get(id)
     const fact = facts.get(id)
     if (!job || !fact) return []
-    const good = runs.get(fact.goodId)
     return [
       {
         job,
@@ -97,8 +99,8 @@ async function describe(
         lastRun: runs.get(fact.lastId) ?? null,
         openRun: runs.get(fact.openId) ?? null,
         history: fact.history,
-        lastSuccessAt: good?.finishedAt ?? null,
-        lastSuccessSize: good?.sizeBytes ?? null,
+        lastSuccessAt: fact.goodAt,
+        lastSuccessSize: fact.goodSize,
         archiveCount: fact.archiveCount,
         totalBytes: fact.totalBytes,
       },

@@ -3,6 +3,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { MiddlewareHandler } from 'hono'
 import type { ProblemCode } from '../domain/problem.ts'
+import { nobody } from './actor.ts'
 import { adminsGroup, type Membership } from './admins.ts'
 import type { WebContext, WebDeps, WebEnv } from './page.ts'
 import { refuse } from './problem.ts'
@@ -59,15 +60,19 @@ async function bySso(
   return { refused: found === 'unknown' ? 'group_unreadable' : 'not_in_group', name: user }
 }
 
-/** Another site can lead a browser to loopback under its own name (DNS rebinding): the name must be ours. */
+/**
+ * Another site can lead a browser here under its own name (DNS rebinding), through a proxy in front of a socket,
+ * too: the name must be ours.
+ */
 function withoutSignIn(c: WebContext, deps: WebDeps): Identity {
   const { listen, publicUrl } = deps.config
   const { hostname } = new URL(c.req.url)
   const ours = ['localhost', '127.0.0.1', '[::1]', new URL(publicUrl).hostname]
-  if (listen.kind === 'tcp' && hostname !== listen.host && !ours.includes(hostname)) {
+  if (listen.kind === 'tcp') ours.push(listen.host)
+  if (!ours.includes(hostname)) {
     return { refused: 'wrong_host', name: hostname }
   }
-  return { user: c.get('t')('auth.nobody') }
+  return { user: nobody }
 }
 
 /** The secret shared with nginx; null when there is none to compare with. */

@@ -9,6 +9,7 @@ import type { Schema } from '../store/schema.ts'
 import type { Clock } from '../sys/clock.ts'
 import type { Run } from '../sys/process.ts'
 import type { Assets } from './assets.ts'
+import { personInWords } from './actor.ts'
 import { takeFlash } from './flash.ts'
 import type { Formats, Language, T } from './i18n.ts'
 import { navigation } from './nav.ts'
@@ -75,20 +76,21 @@ function helpers(c: WebContext): object {
 
 /**
  * Answers with `views/pages/<page>.eta` inside the frame. `title` also becomes the window's title, which tells
- * state first ("■ 1 failed"); the instance's name is added.
+ * state first ("■ 1 failed"); the instance's name is added. `here` is where reloading leads after a POST: a path
+ * that can be asked for by GET. A form that is shown again (422) has no switches, which would lose its input.
  */
 export function render(
   c: WebContext,
   page: string,
   model: object,
-  options: { readonly title: string; readonly status?: PageStatus },
+  options: { readonly title: string; readonly status?: PageStatus; readonly here?: string },
 ): Response | Promise<Response> {
   const { config, renderer, version } = c.get('deps')
   const assets = c.get('assets')
   const frame = {
     title: options.title,
     instanceName: config.instanceName,
-    user: c.get('user'),
+    user: personInWords(c.get('user'), c.get('t')),
     language: c.get('language'),
     theme: c.get('theme'),
     timeZone: config.timeZone,
@@ -96,12 +98,19 @@ export function render(
     css: urlOf(c, assets.href('app.css')),
     script: urlOf(c, assets.href('live.js')),
     icon: urlOf(c, assets.href('icon.svg')),
-    here: pathOf(c) + new URL(c.req.url).search,
+    here: hereOf(c, options.here),
+    switches: c.get('user') !== '' && options.status !== 422,
     nav: c.get('user') === '' ? [] : navigation(pathOf(c)),
     flash: takeFlash(c),
   }
   const html = renderer.render(`pages/${page}`, { ...helpers(c), frame, ...model })
   return c.html(html, (options.status ?? 200) as 200)
+}
+
+/** Where the switches lead back to: an address of a POST is none. */
+function hereOf(c: WebContext, here: string | undefined): string {
+  if (here !== undefined) return here
+  return c.req.method === 'POST' ? '/' : pathOf(c) + new URL(c.req.url).search
 }
 
 /** The HTML of `views/partials/<partial>.eta` alone, for live updates and previews. */

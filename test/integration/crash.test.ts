@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir, readFile, readdir, truncate, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
@@ -179,4 +180,33 @@ test('a second server on the same data folder is refused', async () => {
   await server.serve()
   const second = await server.cli(['serve'], { env: { BM_LISTEN: '127.0.0.1:1' } })
   expect(second.code).toBe(75)
+})
+
+test('a server that cannot have its port begins no work', async () => {
+  await add('cloud', 'ynh_app', { app_id: 'nextcloud' })
+  const { id } = (await server.json(['job', 'run', 'cloud'])) as WireRun
+  const taken = createServer().listen(Number(new URL(server.url).port), '127.0.0.1')
+  await once(taken, 'listening')
+  const refused = await server.cli(['serve'])
+  taken.close()
+  expect(refused.code).not.toBe(0)
+  expect((await showRun(id)).status).toBe('queued')
+})
+
+test('SIGTERM ends the server also while an archive is being verified', async () => {
+  const tree = await bigTree()
+  await add('big', 'custom_dir', { source_path: tree })
+  const run = (await server.json(['job', 'run', 'big', '--wait'])) as WireRun
+  const child = await server.serve()
+  const page = await (await fetch(`${server.url}/archives/${run.archive_name}`)).text()
+  const token = /name="_csrf" value="([^"]+)"/.exec(page)?.[1] ?? ''
+  await fetch(`${server.url}/archives/${run.archive_name}/verify`, {
+    method: 'POST',
+    body: new URLSearchParams({ _csrf: token }),
+    headers: { origin: server.url },
+    redirect: 'manual',
+  })
+  const gone = once(child, 'exit')
+  child.kill('SIGTERM')
+  expect(await gone).toEqual([0, null])
 })

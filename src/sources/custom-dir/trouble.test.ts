@@ -129,23 +129,24 @@ describe('nothing stays when', () => {
   })
 
   test.each([
-    ['a link', (to: string) => `ln -s '${to}' dir`],
-    ['a link further up', (to: string) => `mv old/sub gone; ln -s '${to}' old/sub; mv old dir`],
-    ['another directory', () => `mkdir dir; mkdir dir/sub; echo other >dir/sub/b; echo other >dir/b`],
-  ])('a directory is exchanged for %s once tar has begun to write what is in it', async (_, put) => {
+    ['for a link', 'dir', `ln -s "$to" dir`],
+    ['for a link further down', 'dir/sub', `ln -s "$to/sub" old/sub; mv old dir`],
+    ['for another directory', 'dir', `mkdir -p dir/sub; echo other >dir/sub/b; echo other >dir/z`],
+  ])('a directory is exchanged %s once tar has begun to write what is in it', async (_, which, put) => {
     const elsewhere = join(world.folder, 'elsewhere')
     mkdirSync(join(elsewhere, 'sub'), { recursive: true })
     mkdirSync(inTree('dir/sub'), { recursive: true })
-    for (const file of ['b', 'sub/b']) {
+    for (const file of ['sub/b', 'z']) {
       writeFileSync(join(elsewhere, file), 'of somebody else')
       writeFileSync(inTree(`dir/${file}`), 'ours')
     }
-    fill(inTree('dir/a-big'), 6)
-    const exchange = `cd '${world.tree}' && test -d dir/sub && test ! -e done && >done && mv dir old && { ${put(elsewhere)}; }`
-    const work = world.produce({}, { run: whileTarWrites(run, exchange) })
+    fill(inTree('dir/sub/a-big'), 3)
+    const away = `mv dir old; test ${which} = dir || mv old/sub old/gone`
+    const once = `cd '${world.tree}' && test ! -e done && touch done && to='${elsewhere}'`
+    const work = world.produce({}, { run: whileTarWrites(run, `${once} && { ${away}; ${put}; }`) })
     await expect(work).rejects.toMatchObject({
       code: 'source_unreadable',
-      facts: { path: expect.stringContaining(inTree('dir')), detail: expect.stringContaining('exchanged') },
+      facts: { path: inTree(which), detail: 'the directory was exchanged while it was backed up' },
     })
     expect(world.archives()).toEqual([])
   })

@@ -1,8 +1,10 @@
 // The audit log in sentences: who did what to what, and when.
 import type { Activity } from '../../../store/activity.ts'
 import type { Facts } from '../../../domain/problem.ts'
+import { actorInWords } from '../../actor.ts'
 import { type Formats, isMessageKey, type Moment, type T } from '../../i18n.ts'
 import { archivePath } from '../archives/state.ts'
+import { reasonInWords } from '../jobs/reasons.ts'
 
 export interface ActivityRow {
   readonly at: Moment
@@ -17,10 +19,9 @@ export interface ActivityRow {
 /** One row of the page. */
 export function activityRow(entry: Activity, { t, f }: { readonly t: T; readonly f: Formats }): ActivityRow {
   const action = `activity.action.${entry.action}`
-  const actor = `activity.actor.${entry.actor}`
   return {
     at: f.moment(entry.at),
-    actor: isMessageKey(actor) ? t(actor) : entry.actor,
+    actor: actorInWords(entry.actor, t),
     action: isMessageKey(action) ? t(action) : entry.action,
     subject: entry.subject,
     href: hrefOf(entry),
@@ -39,8 +40,9 @@ function detailOf(facts: Facts, t: T, f: Formats): string {
   return Object.entries(facts)
     .map(([key, value]) => {
       const reason = `activity.reason.${String(value).replaceAll(' ', '_')}`
-      if (key === 'reason' && isMessageKey(reason)) return t(reason)
+      if (key === 'reason') return isMessageKey(reason) ? t(reason) : reasonInWords(String(value), t)
       if (typeof value !== 'number') return value
+      if (key === 'members') return t('activity.members', { count: value, number: f.number(value) })
       if (key === 'bytes') return f.size(value)
       if (key === 'due') return t('activity.due', { when: f.exact(value) })
       return `${key}: ${f.number(value)}`

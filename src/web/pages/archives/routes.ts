@@ -83,7 +83,8 @@ export const mountArchives: MountPage = (app, deps) => {
     const archive = archiveView(row, engine.verifying(), words(c))
     const model = { archive, lastGood: await isLastGood(db, row), typed, wrong }
     const title = c.get('t')('archives.delete.title', { name: row.name })
-    return render(c, 'archives/delete', model, { title, status: wrong ? 422 : 200 })
+    const here = `${archivePath(row.name)}/delete`
+    return render(c, 'archives/delete', model, { title, status: wrong ? 422 : 200, here })
   }
 
   async function archiveOf(c: WebContext) {

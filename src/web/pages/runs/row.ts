@@ -1,5 +1,6 @@
 // A run as one line of a list.
 import type { Run } from '../../../domain/run.ts'
+import { triggerInWords } from '../../actor.ts'
 import type { Formats, Moment, T } from '../../i18n.ts'
 import { problemText } from '../../problem-text.ts'
 import { stateOfRun, type ShownState } from './state.ts'
@@ -33,5 +34,5 @@ export function shownRun(run: Run, t: T, f: Formats): ShownRun {
 function noteOf(run: Run, t: T, f: Formats): string {
   if (run.errorCode !== null) return problemText({ t, f }, run.errorCode, run.errorFacts).title
   if (run.warningCount > 0) return t('runs.warning_count', { count: run.warningCount })
-  return t(`runs.trigger.${run.trigger}`, { actor: run.actor })
+  return triggerInWords(run, t)
 }

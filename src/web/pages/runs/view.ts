@@ -1,6 +1,7 @@
 // The run page's model: what happened, what it means, what to do. Pure: facts in, texts out.
 import type { Job } from '../../../domain/job.ts'
 import { notes, type Run, type TargetResult } from '../../../domain/run.ts'
+import { triggerInWords } from '../../actor.ts'
 import type { Formats, T } from '../../i18n.ts'
 import { problemText, type ProblemText, warningText } from '../../problem-text.ts'
 import { shapes, stateOfRun, type ShownState, type Tone } from './state.ts'
@@ -120,7 +121,7 @@ function roughly(ms: number): number {
 
 function factsOf(run: Run, t: T, f: Formats): readonly ShownFact[] {
   const facts: ShownFact[] = [
-    { label: t('runs.fact.trigger'), value: t(`runs.trigger.${run.trigger}`, { actor: run.actor }) },
+    { label: t('runs.fact.trigger'), value: triggerInWords(run, t) },
   ]
   // Nearly always it begins at once; then the moment it was queued says nothing new.
   if (run.startedAt === null || run.startedAt - run.queuedAt > 5000) {
