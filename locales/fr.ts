@@ -44,6 +44,13 @@ export const fr: Record<MessageKey, Message> = {
   'problem.code': 'Code : {code} · HTTP {status}',
   'problem.home': 'Retour à l’accueil',
   'problem.said': 'Message reçu :',
+  'frame.stale': 'Pas à jour depuis {time} : le serveur ne répond pas.',
+  'frame.reload': 'Recharger',
+  'actor.cli': 'en ligne de commande',
+  'actor.cli_person': 'en ligne de commande ({name})',
+  'actor.scheduler': 'par la planification',
+  'actor.retention': 'par la règle de conservation',
+  'actor.recovery': 'lors du nettoyage après une interruption',
   'nav.runs': 'Exécutions',
   'frame.signed_in': 'connecté en tant que {user}',
   // --- end app frame ---
@@ -53,7 +60,12 @@ export const fr: Record<MessageKey, Message> = {
   'home.new_job': 'Nouvelle tâche',
   'home.title.ok': '● tout va bien',
   'home.title.first': '– rien n’est encore protégé',
-  'home.title.failed': { one: '■ {count} échec', other: '■ {count} échecs' },
+  'home.title.off': '– aucune tâche n’est active',
+  'home.title.unprotected': {
+    one: '▲ {count} application non protégée',
+    other: '▲ {count} applications non protégées',
+  },
+  'home.title.failed': { one: '■ {count} urgence', other: '■ {count} urgences' },
   'home.title.warning': { one: '▲ {count} avertissement', other: '▲ {count} avertissements' },
   'home.attention.title': {
     one: '{count} point demande votre attention',
@@ -65,6 +77,18 @@ export const fr: Record<MessageKey, Message> = {
   'home.attention.last_error': 'Dernière erreur : {error}',
   'home.attention.late_hint':
     'Son heure est passée et rien n’a été exécuté. Lancez-la maintenant ; si tout va bien, la suivante se fera d’elle-même.',
+  'home.attention.overdue_hint':
+    'Sa dernière bonne sauvegarde est plus ancienne que ce que prévoit son horaire. Lancez-la maintenant.',
+  'home.attention.no_archive':
+    '« {name} » n’a plus aucune bonne archive : le fichier a disparu ou est endommagé.',
+  'home.attention.missing': {
+    one: '{count} archive n’est plus dans son dossier',
+    other: '{count} archives ne sont plus dans leur dossier',
+  },
+  'home.attention.missing_hint':
+    'Suppression ou déplacement à la main, ou disque absent. Si les fichiers reviennent, ils comptent à nouveau.',
+  'home.attention.apps_unknown': 'YunoHost n’a pas pu donner la liste des applications',
+  'home.attention.apps_unknown_hint': 'Réessayez dans un moment ; regardez le journal du service.',
   'home.attention.warning': {
     one: 'La dernière sauvegarde de « {name} » comporte {count} avertissement.',
     other: 'La dernière sauvegarde de « {name} » comporte {count} avertissements.',
@@ -82,15 +106,18 @@ export const fr: Record<MessageKey, Message> = {
     one: '{count} archive est endommagée',
     other: '{count} archives sont endommagées',
   },
-  'home.attention.corrupted_hint':
-    'Leur contenu n’est plus celui qui a été écrit : le disque ou un programme l’a modifié. Faites une nouvelle sauvegarde et contrôlez le disque.',
+  'home.attention.corrupted_hint': {
+    one: 'Son contenu n’est plus celui qui a été écrit : le disque ou un programme l’a modifié. Faites une nouvelle sauvegarde et contrôlez le disque.',
+    other:
+      'Leur contenu n’est plus celui qui a été écrit : le disque ou un programme l’a modifié. Faites de nouvelles sauvegardes et contrôlez le disque.',
+  },
   'home.attention.open_run': 'Voir l’exécution',
   'home.attention.open_job': 'Voir la tâche',
   'home.attention.archives': 'Voir les archives',
   'home.sum.label': 'En bref',
   'home.sum.apps': {
-    one: '{protected} application protégée sur {count}',
-    other: '{protected} applications protégées sur {count}',
+    one: '{protected} application sur {count} a une bonne sauvegarde',
+    other: '{protected} applications sur {count} ont une bonne sauvegarde',
   },
   'home.sum.newest': 'dernière bonne sauvegarde {when}',
   'home.sum.no_backup': 'pas encore de bonne sauvegarde',
@@ -126,9 +153,10 @@ export const fr: Record<MessageKey, Message> = {
     other: '{count} applications ne sont pas protégées',
   },
   'home.unprotected.more': { one: 'et {count} autre', other: 'et {count} autres' },
+  'home.protect_all': { one: 'La protéger', other: 'Protéger les {count} applications' },
   'home.protect': 'Protéger',
   'home.protect_hint':
-    'Crée une tâche exécutée chaque nuit à 03:00, qui conserve les 7 derniers jours, 4 dernières semaines et 6 derniers mois. Vous pouvez la modifier à tout moment.',
+    'Crée une tâche exécutée chaque nuit à 03:00 ({zone}), qui conserve les 7 derniers jours, 4 dernières semaines et 6 derniers mois. Vous pouvez la modifier à tout moment.',
   'home.flash.nothing': 'Rien n’a été choisi, ou tout est déjà protégé.',
   'home.flash.protected': { one: '{count} tâche a été créée.', other: '{count} tâches ont été créées.' },
   'home.flash.some_failed': {
@@ -138,6 +166,9 @@ export const fr: Record<MessageKey, Message> = {
   'home.first.intro': 'Rien n’est encore sauvegardé. Trois choix, et ce serveur est protégé dès cette nuit.',
   'home.first.what': 'Choisissez ce qui doit être protégé',
   'home.first.no_apps': 'Aucune application YunoHost n’a été trouvée sur ce serveur.',
+  'home.first.absent': 'YunoHost est introuvable ici. Commencez par un dossier.',
+  'home.first.unknown':
+    'Rien n’est encore sauvegardé. En attendant une réponse de YunoHost, vous pouvez commencer par un dossier.',
   'home.first.system': 'Le système',
   'home.first.system_hint': 'Utilisateurs, domaines, certificats, courriels et réglages de YunoHost',
   'home.first.other': 'Autre chose, un dossier par exemple ?',
@@ -147,7 +178,7 @@ export const fr: Record<MessageKey, Message> = {
   'home.first.keep': 'Conserver',
   'home.first.keep.months': '7 jours, 4 semaines et 6 mois',
   'home.first.keep.months_hint':
-    'La plus récente de chacun : environ 15 archives par tâche au bout de six mois',
+    'La plus récente de chaque période : environ 15 archives par tâche au bout de six mois',
   'home.first.keep.fortnight': 'Les 14 derniers jours',
   'home.first.keep.week': 'Les 7 plus récentes',
   'home.first.go': 'Créez les tâches',
@@ -166,6 +197,7 @@ export const fr: Record<MessageKey, Message> = {
   'jobs.off': 'Cette tâche est désactivée : elle ne s’exécute pas d’elle-même.',
   'jobs.state.off': 'désactivée',
   'jobs.state.overdue': 'en retard',
+  'jobs.state.no_archive': 'sans archive',
   'jobs.state.never': 'jamais',
   'jobs.bars.label': { one: 'Dernière exécution : {parts}', other: '{count} dernières exécutions : {parts}' },
   'jobs.bars.never': 'Aucune exécution',
@@ -198,6 +230,7 @@ export const fr: Record<MessageKey, Message> = {
     one: '{count} point est à corriger. Rien n’a été enregistré.',
     other: '{count} points sont à corriger. Rien n’a été enregistré.',
   },
+  'jobs.form.wrong_field': '{label} : {text}',
   'jobs.form.create': 'Créer la tâche',
   'jobs.form.save': 'Enregistrer',
   'jobs.form.preview': 'Actualiser l’aperçu',
@@ -242,7 +275,7 @@ export const fr: Record<MessageKey, Message> = {
     'La plus récente de chacun des derniers jours, semaines, mois et années : loin en arrière, avec peu de place',
   'jobs.mode.daily': 'Jours',
   'jobs.mode.daily_hint': 'La plus récente de chaque jour ; les plus anciennes partent',
-  'jobs.mode.count': 'Un nombre',
+  'jobs.mode.count': 'Un nombre d’archives',
   'jobs.mode.count_hint': 'Les plus récentes, quel que soit leur âge',
   'jobs.field.daily': 'Jours',
   'jobs.field.weekly': 'Semaines',
@@ -254,13 +287,13 @@ export const fr: Record<MessageKey, Message> = {
   'jobs.field.max_bytes': 'Au plus, au total (facultatif)',
   'jobs.field.max_bytes_hint': 'Par exemple 50 Gio : au-delà, les plus anciennes partent d’abord.',
   'jobs.keep.always':
-    'Jamais supprimées : la plus récente bonne archive, les archives épinglées et celles en cours d’utilisation. Rien n’est supprimé après une exécution échouée.',
+    'Jamais supprimées : la bonne archive la plus récente, les archives épinglées et celles en cours d’utilisation. Rien n’est supprimé après une exécution échouée.',
   'jobs.keep.count': { one: 'la plus récente', other: 'les {count} plus récentes' },
   'jobs.keep.daily': {
     one: 'la plus récente d’aujourd’hui et de la veille',
     other: 'la plus récente de chacun des {count} derniers jours',
   },
-  'jobs.keep.gfs': 'la plus récente de chacun des derniers : {periods}',
+  'jobs.keep.gfs': 'la plus récente de chaque période, sur {periods}',
   'jobs.keep.days': { one: '{count} jour', other: '{count} jours' },
   'jobs.keep.weeks': { one: '{count} semaine', other: '{count} semaines' },
   'jobs.keep.months': { one: '{count} mois', other: '{count} mois' },
@@ -331,7 +364,7 @@ export const fr: Record<MessageKey, Message> = {
   'jobs.reason.weekly': 'la plus récente de la semaine {detail}',
   'jobs.reason.monthly': 'la plus récente du mois {detail}',
   'jobs.reason.yearly': 'la plus récente de l’année {detail}',
-  'jobs.reason.newest_good': 'la plus récente bonne archive',
+  'jobs.reason.newest_good': 'la bonne archive la plus récente',
   'jobs.reason.pinned': 'épinglée',
   'jobs.reason.in_use': 'en cours d’utilisation',
   'jobs.reason.future': 'sa date est dans le futur',
@@ -341,11 +374,14 @@ export const fr: Record<MessageKey, Message> = {
   'jobs.reason.outside_window': 'plus ancienne que les jours conservés',
   'jobs.reason.beyond_gfs': 'n’est la plus récente d’aucune période conservée',
   'jobs.reason.over_budget': 'au-delà de la taille maximale',
-  'jobs.reason.corrupted': 'endommagée, et une plus récente bonne archive existe',
+  'jobs.reason.corrupted': 'endommagée, et une bonne archive plus récente existe',
   'jobs.hold': 'Les anciennes archives de cette tâche ne sont pas supprimées : {reason}',
   'jobs.hold_hint':
     'Quelque chose semblait anormal, la suppression attend donc votre avis. Si tout va bien, autorisez-la à nouveau.',
   'jobs.hold_reason.verify_failed': 'une archive s’est révélée endommagée',
+  'jobs.hold_reason.clock_jump':
+    'l’horloge semble avoir fait un bond en avant : toutes les autres sauvegardes paraissent très anciennes',
+  'jobs.hold_reason.size_collapse': 'la dernière sauvegarde est bien plus petite que les précédentes',
   'jobs.release': 'Autoriser à nouveau la suppression',
   'jobs.skipped': 'Exécutions sautées',
   'jobs.skip_reason.still_running': 'la précédente n’était pas terminée',
@@ -369,9 +405,11 @@ export const fr: Record<MessageKey, Message> = {
     other:
       'Ses {count} archives restent ({size}), sans tâche ; elles peuvent être supprimées sur la page des archives.',
   },
+  'jobs.delete.none': 'Elle n’a aucune archive.',
   'jobs.delete.button': 'Supprimer la tâche « {name} »',
   'jobs.flash.created': 'La tâche « {name} » a été créée.',
   'jobs.flash.saved': 'La tâche « {name} » a été enregistrée.',
+  'jobs.flash.deleted_alone': 'La tâche « {name} » a été supprimée.',
   'jobs.flash.deleted': 'La tâche « {name} » a été supprimée. Ses archives restent.',
   'jobs.flash.enabled': 'La tâche « {name} » est à nouveau active.',
   'jobs.flash.disabled': 'La tâche « {name} » est désactivée : elle ne s’exécute plus d’elle-même.',
@@ -393,7 +431,7 @@ export const fr: Record<MessageKey, Message> = {
   'runs.state.error': 'échec',
   'runs.state.cancelled': 'annulée',
   'runs.state.interrupted': 'interrompue',
-  'runs.line.queued': 'depuis {duration}',
+  'runs.line.waits': 'depuis {duration} · {why}',
   'runs.line.not_before': 'commence le {time}, pour que tout ne s’exécute pas à la fois',
   'runs.line.running': 'depuis {duration}',
   'runs.line.ended': 'terminée {ended}',
@@ -416,10 +454,11 @@ export const fr: Record<MessageKey, Message> = {
   'runs.step_state.now': 'en cours',
   'runs.step_state.next': 'à venir',
   'runs.step_state.failed': 'échec',
+  'runs.step_state.cancelled': 'annulé',
   'runs.step_state.not_reached': 'non fait',
   'runs.facts': 'Détails',
   'runs.fact.trigger': 'Lancée',
-  'runs.fact.queued': 'En attente dès',
+  'runs.fact.queued': 'Mise en attente',
   'runs.fact.started': 'Début',
   'runs.fact.finished': 'Fin',
   'runs.fact.took': 'Durée',
@@ -489,7 +528,10 @@ export const fr: Record<MessageKey, Message> = {
   'archives.filter.type': 'Type',
   'archives.filter.instance': 'Instance',
   'archives.filter.state': 'État',
-  'archives.filter.all': 'Tous',
+  'archives.filter.all_app': 'Toutes',
+  'archives.filter.all_type': 'Tous',
+  'archives.filter.all_instance': 'Toutes',
+  'archives.filter.all_state': 'Tous',
   'archives.filter.apply': 'Chercher',
   'archives.filter.clear': 'Tout afficher',
   'archives.none_yet':
@@ -592,7 +634,7 @@ export const fr: Record<MessageKey, Message> = {
   'settings.title': 'Réglages',
   'settings.save': 'Enregistrer',
   'settings.flash.saved': 'Enregistré.',
-  'settings.wrong_size': 'Ce n’est pas une taille. Écrivez par exemple 500Mio ou 50Gio.',
+  'settings.wrong_size': 'Ce n’est pas une taille. Écrivez par exemple 500 Mio ou 50 Gio.',
   'settings.unit.days': 'jours',
   'settings.unit.minutes': 'minutes',
   'settings.unit.runs': 'exécutions',
@@ -601,7 +643,7 @@ export const fr: Record<MessageKey, Message> = {
     'Les archives sont lues et comparées à tour de rôle, pour qu’un disque défaillant se remarque tôt. 0 désactive ces vérifications.',
   'settings.diskReserveBytes': 'Laisser libre sur le disque des archives',
   'settings.diskReserveBytes.hint':
-    'Une sauvegarde qui en laisserait moins n’est pas lancée. Écrivez par exemple 5Gio ; vide signifie 5 % du disque, 1 Gio au plus.',
+    'Une sauvegarde qui en laisserait moins n’est pas lancée. Écrivez par exemple 5 Gio ; vide signifie 5 % du disque, 1 Gio au plus.',
   'settings.generalLaneSize': 'En même temps',
   'settings.generalLaneSize.hint':
     'Exécutions de dossiers et de bases de données qui peuvent avancer côte à côte. Ce que fait YunoHost lui-même se fait toujours l’un après l’autre.',
@@ -640,13 +682,11 @@ export const fr: Record<MessageKey, Message> = {
   'activity.did': 'Action',
   'activity.subject': 'Objet',
   'activity.detail': 'Détails',
+  'activity.members': { one: '{number} élément', other: '{number} éléments' },
   'activity.due': 'prévue le {when}',
   'activity.pager': 'Pages de l’activité',
   'activity.newest': 'Les plus récentes',
   'activity.older': 'Plus anciennes',
-  'activity.actor.scheduler': 'la planification',
-  'activity.actor.cli': 'la ligne de commande',
-  'activity.actor.retention': 'la conservation',
   'activity.action.job.create': 'a créé la tâche',
   'activity.action.job.update': 'a modifié la tâche',
   'activity.action.job.delete': 'a supprimé la tâche',
@@ -668,7 +708,7 @@ export const fr: Record<MessageKey, Message> = {
   // --- end settings ---
 
   // --- fields ---
-  'field.required': 'Ce champ est nécessaire.',
+  'field.required': 'Ce champ est obligatoire.',
   'field.unknown_value': 'Cette valeur ne fait pas partie des choix possibles.',
   'field.not_text': 'Un texte est attendu ici.',
   'field.not_number': 'Un nombre entier est attendu ici.',
@@ -775,10 +815,10 @@ export const fr: Record<MessageKey, Message> = {
     'La sauvegarde n’a pas été lancée, car elle aurait pu être incohérente. Le journal de l’exécution contient la sortie de la commande.',
   'problem.command_failed.title': 'Un programme a échoué : {command}',
   'problem.command_failed.hint': 'Le journal de l’exécution contient ses derniers messages.',
-  'problem.timed_out.title': 'C’était trop long : arrêt',
+  'problem.timed_out.title': 'Arrêtée : la durée maximale est dépassée',
   'problem.timed_out.hint':
     'Il ne reste rien d’inachevé. Si la tâche a vraiment besoin de plus de temps, augmentez sa durée maximale.',
-  'problem.cancelled.title': 'C’est annulé',
+  'problem.cancelled.title': 'Exécution annulée',
   'problem.cancelled.hint': 'Tout ce qui avait été lancé est arrêté, et il ne reste rien d’inachevé.',
   'problem.interrupted.title': 'L’exécution a été interrompue',
   'problem.interrupted.hint':
@@ -820,7 +860,7 @@ export const fr: Record<MessageKey, Message> = {
   'warning.file_shrank':
     'Un fichier a raccourci pendant sa lecture ; la suite a été remplie de zéros : {path}',
   'warning.file_unreadable':
-    'Un fichier n’a pas pu être lu : il manque dans l’archive ou y est incomplet : {path}',
+    'Un fichier n’a pas pu être lu ; il manque dans l’archive ou y est incomplet : {path}',
   'warning.sockets_skipped':
     'Des sockets ont été laissées de côté : elles n’existent que pendant qu’un programme tourne ({count}).',
   'warning.mounts_skipped': 'D’autres disques montés dans le dossier ont été laissés de côté ({count}).',

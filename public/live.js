@@ -12,8 +12,7 @@
   'use strict'
 
   // --- streams ---
-  const awayMs = 10000
-  const quietMs = 40000
+  const [awayMs, quietMs] = [10000, 40000]
   const streams = new Map()
 
   const addressOf = (element) => element.closest('[data-live]')?.dataset.live
@@ -24,9 +23,7 @@
     for (const element of document.querySelectorAll('[data-live]')) open(element.dataset.live, Date.now())
   }
 
-  function stop() {
-    for (const stream of streams.values()) close(stream)
-  }
+  const stop = () => streams.forEach(close)
 
   function close(stream) {
     clearTimeout(stream.retry)
@@ -74,7 +71,7 @@
     // The server says `end` when nothing will follow.
     on('end', () => {
       stream.ended = true
-      source.close()
+      close(stream)
       settled()
     })
     source.addEventListener('error', () => {
@@ -86,31 +83,26 @@
   }
 
   // A message about what was going on is over with it.
-  function settled() {
-    for (const message of document.querySelectorAll('[data-passing]')) message.remove()
-  }
+  const settled = () => document.querySelectorAll('[data-passing]').forEach((message) => message.remove())
 
   // --- a server that does not answer ---
   const bar = document.getElementById('stale')
   let title = document.title
   let staleSince = null
 
-  function showTitle() {
-    document.title = (staleSince === null ? '' : '? ') + title
-  }
+  const showTitle = () => (document.title = (staleSince === null ? '' : '? ') + title)
 
   function check() {
     const now = Date.now()
     let since = null
     for (const [address, stream] of streams) {
       if (stream.ended || document.hidden) continue
-      const open_ = stream.source.readyState === EventSource.OPEN
-      if (now - stream.sign < (open_ ? quietMs : awayMs)) continue
+      const connected = stream.source.readyState === EventSource.OPEN
+      if (now - stream.sign < (connected ? quietMs : awayMs)) continue
       since = Math.min(since ?? stream.sign, stream.sign)
-      if (open_) {
-        close(stream)
-        open(address, stream.sign)
-      }
+      if (!connected) continue
+      close(stream)
+      open(address, stream.sign)
     }
     if (since === staleSince) return
     staleSince = since
@@ -118,13 +110,11 @@
     if (!bar) return
     bar.replaceChildren()
     if (since === null) return
-    const time = new Date(since).toLocaleTimeString(document.documentElement.lang, {
-      timeZone: bar.dataset.zone,
-    })
-    const text = document.getElementById('stale-text').content.cloneNode(true)
-    for (const place of text.querySelectorAll('[data-time]'))
-      place.textContent = place.textContent.replace('{time}', time)
-    bar.append(text)
+    const options = { timeZone: bar.dataset.zone }
+    const time = new Date(since).toLocaleTimeString(document.documentElement.lang, options)
+    bar.append(document.getElementById('stale-text').content.cloneNode(true))
+    const text = bar.querySelector('p')
+    text.textContent = text.textContent.replace('--:--', time)
   }
 
   // --- logs ---
@@ -154,42 +144,32 @@
     if (shown.get(target) === html) return
     shown.set(target, html)
     const focused = target.contains(document.activeElement) ? document.activeElement : null
-    const key = focused && keyOf(focused)
     const fresh = document.createElement('template')
     fresh.innerHTML = html
     morph(target, fresh.content)
     if (focused && !focused.isConnected)
       [...target.querySelectorAll(focused.tagName)]
-        .find((one) => keyOf(one) === key)
+        .find((one) => alike(one, focused))
         ?.focus({ preventScroll: true })
     ready(target)
   }
 
   function morph(parent, fresh) {
-    let at = parent.firstChild
+    let last = null
+    const next = () => (last ? last.nextSibling : parent.firstChild)
     for (const want of [...fresh.childNodes]) {
-      let have = at
-      while (have && !alike(have, want)) have = want.nodeType === Node.ELEMENT_NODE ? have.nextSibling : null
-      if (!have) {
-        parent.insertBefore(want, at)
-        continue
-      }
-      while (at !== have) at = remove(at)
-      at = have.nextSibling
-      if (have.nodeType !== Node.ELEMENT_NODE) {
-        if (have.data !== want.data) have.data = want.data
-      } else if (!have.isEqualNode(want)) {
-        takeAttributes(have, want)
-        morph(have, want)
-      }
+      const element = want.nodeType === Node.ELEMENT_NODE
+      let have = next()
+      while (have && !alike(have, want)) have = element ? have.nextSibling : null
+      if (have) while (next() !== have) next().remove()
+      else parent.insertBefore(want, next())
+      last = have ?? want
+      if (!have || have.isEqualNode(want)) continue
+      if (element) takeAttributes(have, want)
+      else have.data = want.data
+      morph(have, want)
     }
-    while (at) at = remove(at)
-  }
-
-  function remove(node) {
-    const next = node.nextSibling
-    node.remove()
-    return next
+    while (next()) next().remove()
   }
 
   const alike = (have, want) =>
@@ -198,19 +178,20 @@
   // What an element is about: one that does something else must not be turned into it under somebody's finger.
   function keyOf(element) {
     const about = element.matches('li, tr') ? element.querySelector('[href], [formaction]') : null
-    const told = ['id', 'href', 'formaction', 'action', 'name'].map((name) =>
-      (about ?? element).getAttribute(name),
-    )
-    return JSON.stringify([...told, element.matches('button, option') ? element.value : ''])
+    const told = (name) => (about ?? element).getAttribute(name)
+    return [
+      ...['id', 'href', 'formaction', 'action', 'name'].map(told),
+      element.matches('button') && element.value,
+    ].join()
   }
 
   function takeAttributes(have, want) {
-    // Whether details are open is up to whoever reads.
-    const names = (element) => element.getAttributeNames().filter((name) => name !== 'open')
-    for (const name of names(have)) if (!want.hasAttribute(name)) have.removeAttribute(name)
-    for (const name of names(want)) {
+    for (const name of new Set([...have.getAttributeNames(), ...want.getAttributeNames()])) {
       const value = want.getAttribute(name)
-      if (have.getAttribute(name) !== value) have.setAttribute(name, value)
+      // Whether details are open is up to whoever reads.
+      if (name === 'open' || have.getAttribute(name) === value) continue
+      if (value === null) have.removeAttribute(name)
+      else have.setAttribute(name, value)
     }
   }
 

@@ -76,6 +76,7 @@ describe('the scan', () => {
     symlinkSync(secrets, join(folder, 'a.info.json'))
     const [before] = (await scanArchives(folder)).archives
     writeFileSync(secrets, '{}')
+    utimesSync(secrets, 1, 1)
     const [after] = (await scanArchives(folder)).archives
     expect(before).toMatchObject({ name: 'a' })
     expect(after).toEqual(before)

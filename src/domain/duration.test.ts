@@ -24,8 +24,9 @@ test.each([
 const now = Date.parse('2026-05-08T03:00:00Z')
 const hour = 3_600_000
 test.each([
-  [0, 'now', 'maintenant'],
-  [-59_000, 'now', 'maintenant'],
+  [0, 'just now', 'à l’instant'],
+  [-59_000, 'just now', 'à l’instant'],
+  [59_000, 'in a moment', 'dans un instant'],
   [-119_000, '1 minute ago', 'il y a 1 minute'],
   [5 * 60_000, 'in 5 minutes', 'dans 5 minutes'],
   [-3 * hour, '3 hours ago', 'il y a 3 heures'],

@@ -27,14 +27,13 @@ export function formatDuration(ms: number, language: string): string {
   return m > 0 ? join(m, 'min', s, 's') : `${s}\u00a0s`
 }
 
-/** `3 hours ago`, `in 5 minutes`, `now`; whole units, rounded towards now. */
+/** `3 hours ago`, `in 5 minutes`, `just now`, `in a moment`; whole units, rounded towards now. */
 export function relativeTime(ms: number, now: number, language: string): string {
   const distance = ms - now
   const size = Math.abs(distance)
   const tell = relativeFormat(language)
   const whole = (unit: number) => Math.trunc(distance / unit)
-  // "now" has a word of its own; "yesterday" would be wrong for what is 30 hours away, so the rest are numbers.
-  if (size < minute) return nowFormat(language).format(0, 'second')
+  if (size < minute) return words(language)[distance > 0 ? 'soon' : 'justNow']
   if (size < hour) return tell.format(whole(minute), 'minute')
   if (size < day) return tell.format(whole(hour), 'hour')
   if (size < 2 * month) return tell.format(whole(day), 'day')
@@ -49,15 +48,18 @@ function join(big: number, bigUnit: string, small: number, smallUnit: string): s
 
 const formats = new Map<string, Intl.RelativeTimeFormat>()
 
-function relativeFormat(language: string, numeric: 'always' | 'auto' = 'always'): Intl.RelativeTimeFormat {
-  const key = `${language} ${numeric}`
-  const known = formats.get(key)
+function relativeFormat(language: string): Intl.RelativeTimeFormat {
+  const known = formats.get(language)
   if (known !== undefined) return known
-  const made = new Intl.RelativeTimeFormat(language, { numeric })
-  formats.set(key, made)
+  // "yesterday" would be wrong for what is 30 hours away: always numbers.
+  const made = new Intl.RelativeTimeFormat(language, { numeric: 'always' })
+  formats.set(language, made)
   return made
 }
 
-function nowFormat(language: string): Intl.RelativeTimeFormat {
-  return relativeFormat(language, 'auto')
+/** Less than a minute away: "0 minutes ago" is no way to say it, and "now" is wrong for what has ended. */
+function words(language: string): { readonly justNow: string; readonly soon: string } {
+  return language.startsWith('fr')
+    ? { justNow: 'à l’instant', soon: 'dans un instant' }
+    : { justNow: 'just now', soon: 'in a moment' }
 }

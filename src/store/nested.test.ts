@@ -55,6 +55,7 @@ const calls: Record<string, (q: Q) => Promise<unknown>> = {
   deleteJob: (q) => jobs.deleteJob(q, 99),
   setNextRun: (q) => jobs.setNextRun(q, 1, T0),
   setRetentionHold: (q) => jobs.setRetentionHold(q, 1, null),
+  backupAges: (q) => overview.backupAges(q),
   jobOverview: (q) => overview.jobOverview(q, { limit: 5, offset: 0 }),
   counts: (q) => overview.counts(q, T0),
   jobsNeedingAttention: (q) => overview.jobsNeedingAttention(q, 5),

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { upsertArchives, markDeleting } from './archives.ts'
+import { markDeleting, markMissing, setState, upsertArchives } from './archives.ts'
 import type { Database } from './database.ts'
 import { setRetentionHold, updateJob } from './jobs.ts'
-import { counts, jobOverview, jobsNeedingAttention, type OverviewQuery } from './overview.ts'
+import { backupAges, counts, jobOverview, jobsNeedingAttention, type OverviewQuery } from './overview.ts'
 import { claimRun, finishRun, type RunEnd } from './runs.ts'
 import { addJob, addRun, archiveEntry, memoryStore, runEnd, T0 } from './testing.ts'
 
@@ -78,12 +78,15 @@ describe('the overview', () => {
       failing: 0,
       warning: 0,
       late: 0,
+      noArchive: 0,
+      overdue: 0,
       running: 0,
       queued: 0,
       neverRun: 0,
       archives: 0,
       archiveBytes: 0,
       corrupted: 0,
+      missing: 0,
       newestSuccessAt: null,
       lastFailures: [],
     })
@@ -109,8 +112,8 @@ describe('the overview', () => {
       standing: 'failing',
       lastRun: { status: 'cancelled' },
       openRun: { id: open.id, status: 'running' },
-      lastSuccessAt: T0 + HOUR,
-      lastSuccessSize: 101,
+      lastSuccessAt: T0,
+      lastSuccessSize: 20,
       archiveCount: 2,
       totalBytes: 30,
     })
@@ -184,12 +187,15 @@ describe('the counts', () => {
       failing: 2,
       warning: 1,
       late: 0,
+      noArchive: 0,
+      overdue: 0,
       running: 1,
       queued: 1,
       neverRun: 0,
       archives: 2,
       archiveBytes: 30,
       corrupted: 1,
+      missing: 0,
       newestSuccessAt: T0 + HOUR,
     })
     expect(lastFailures.map(({ job, run }) => [job.id, run.status, run.errorCode])).toEqual([
@@ -226,4 +232,80 @@ it('what needs attention comes with the run that says so and the last good one',
     [expect.any(Number), 'warning', 'warning', T0],
   ])
   expect(await jobsNeedingAttention(database.db, 1)).toHaveLength(1)
+})
+
+describe('a good backup', () => {
+  const sizeOf = async () => (await overview()).items[0]?.lastSuccessSize
+  const fingerprint = archiveEntry().fingerprint
+
+  it('is an archive that is there and undamaged, timed by the end of its run', async () => {
+    const jobId = await jobWith('nocodb', ['success'])
+    await database.db.updateTable('runs').set({ archive_name: 'new' }).execute()
+    await upsertArchives(database.db, [
+      archiveEntry({ name: 'old', jobId, sizeBytes: 10, createdAt: T0 - 5 * HOUR }),
+      archiveEntry({ name: 'new', jobId, sizeBytes: 20, createdAt: T0 - HOUR }),
+    ])
+    const { items } = await overview()
+    expect(items[0]).toMatchObject({ standing: 'ok', lastSuccessAt: T0, lastSuccessSize: 20 })
+
+    await setState(database.db, 'new', { state: 'corrupted', detail: 'hash' })
+    expect((await overview()).items[0]).toMatchObject({
+      standing: 'ok',
+      lastSuccessAt: T0 - 5 * HOUR,
+      lastSuccessSize: 10,
+    })
+    expect(await counts(database.db, T0)).toMatchObject({ newestSuccessAt: T0 - 5 * HOUR })
+
+    await markMissing(database.db, { gone: [{ name: 'old', fingerprint }], back: [] }, T0)
+    expect((await overview()).items[0]).toMatchObject({
+      standing: 'no_archive',
+      lastSuccessAt: null,
+      lastSuccessSize: null,
+    })
+    expect(await counts(database.db, T0)).toMatchObject({ noArchive: 1, missing: 1, newestSuccessAt: null })
+    expect(await jobsNeedingAttention(database.db, 5)).toMatchObject([
+      { standing: 'no_archive', lost: true, lastSuccessAt: null },
+    ])
+    expect(await backupAges(database.db)).toMatchObject([{ jobId, appId: 'nocodb', lastSuccessAt: null }])
+    expect(await namesOf({ only: 'problem' })).toEqual(['nocodb: no_archive'])
+  })
+
+  it('is told by the runs only where no archive was ever on record', async () => {
+    const jobId = await jobWith('purged', ['success'])
+    expect(await sizeOf()).toBe(100)
+    await upsertArchives(database.db, [archiveEntry({ name: 'one', jobId, state: 'corrupted' })])
+    expect(await sizeOf()).toBeNull()
+  })
+
+  it('that is missing matters less than a run that failed, more than a late one', async () => {
+    const gone: number[] = []
+    for (const name of ['failing', 'late', 'gone']) {
+      const jobId = await jobWith(name, [name === 'failing' ? 'error' : 'success'])
+      if (name === 'late') await updateJob(database.db, jobId, { nextRunAt: T0 })
+      else gone.push(jobId)
+    }
+    const entries = gone.map((jobId) => archiveEntry({ name: `a${jobId}`, jobId, state: 'corrupted' }))
+    await upsertArchives(database.db, entries)
+    expect(await namesOf({ now: T0 + 2 * HOUR })).toEqual([
+      'failing: failing',
+      'gone: no_archive',
+      'late: late',
+    ])
+  })
+
+  it('that is too old, says the caller, makes a job overdue: sorted, counted and needing attention', async () => {
+    const old = await jobWith('z old', ['success', 'cancelled'])
+    await jobWith('fine', ['success'])
+    const held = await jobWith('held', ['success'])
+    await setRetentionHold(database.db, held, 'verify_failed')
+    expect(await namesOf({ overdue: [old] })).toEqual(['z old: overdue', 'held: retention_held', 'fine: ok'])
+    expect(await counts(database.db, T0, [old])).toMatchObject({ overdue: 1, failing: 0, late: 0 })
+    expect((await jobsNeedingAttention(database.db, 1, T0, [old]))[0]).toMatchObject({
+      standing: 'overdue',
+      lost: false,
+    })
+    await updateJob(database.db, old, { enabled: false })
+    expect(await namesOf({ overdue: [old], only: 'problem' })).toEqual(['held: retention_held'])
+    expect((await backupAges(database.db)).map((one) => one.jobId)).not.toContain(old)
+  })
 })

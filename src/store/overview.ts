@@ -12,7 +12,7 @@ import type { Q } from './schema.ts'
 
 export { counts, jobsNeedingAttention, type Attention, type Counts, type LastFailure } from './counts.ts'
 export { backupAges, type BackupAge } from './good-backup.ts'
-export { unsafeStandings, type Standing } from './job-standing.ts'
+export type { Standing } from './job-standing.ts'
 
 const HISTORY = 30
 

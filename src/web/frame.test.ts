@@ -160,5 +160,5 @@ test('a client that hung up is no status for a page', async () => {
   machine.broken = new Problem('cancelled')
   const answer = await get('/archives')
   expect(answer.status).toBe(200)
-  expect(await answer.text()).toContain('It was cancelled')
+  expect(await answer.text()).toContain('Cancelled')
 })

@@ -1,14 +1,17 @@
 // The language of a page and the words, times and sizes written in it.
 import { formatBytes } from '../domain/bytes.ts'
 import { formatDuration, relativeTime } from '../domain/duration.ts'
-import { format } from '../domain/i18n.ts'
+import { format, type Message } from '../domain/i18n.ts'
 import type { Facts } from '../domain/problem.ts'
 import { en, type MessageKey } from '../../locales/en.ts'
 import { fr } from '../../locales/fr.ts'
 
 export const languages = ['en', 'fr'] as const
 export type Language = (typeof languages)[number]
-const dictionaries = { en, fr }
+const dictionaries: Readonly<Record<Language, Readonly<Record<MessageKey, Message>>>> = {
+  en,
+  fr: unbroken(fr),
+}
 
 /** The text of a key in the page's language; numbers among the facts are written as they are. */
 export type T = (key: MessageKey, facts?: Facts) => string
@@ -21,6 +24,22 @@ export function isLanguage(value: string | undefined): value is Language {
 /** True for a key of the dictionaries: for keys made from stored words, such as an action's or a type's name. */
 export function isMessageKey(key: string): key is MessageKey {
   return Object.hasOwn(en, key)
+}
+
+/** French puts spaces inside quotation marks and before high punctuation; no line may end there. */
+function unbroken(messages: Readonly<Record<MessageKey, Message>>): Readonly<Record<MessageKey, Message>> {
+  const glue = (text: string) =>
+    text
+      .replaceAll('« ', '«\u00a0')
+      .replaceAll(/ (?=[»:%])/g, '\u00a0')
+      .replaceAll(/ (?=[;?!])/g, '\u202f')
+  const glued = { ...messages }
+  for (const key of Object.keys(messages).filter(isMessageKey)) {
+    const message = messages[key]
+    glued[key] =
+      typeof message === 'string' ? glue(message) : { one: glue(message.one), other: glue(message.other) }
+  }
+  return glued
 }
 
 /** The translator of a language. */

@@ -77,7 +77,7 @@ function helpers(c: WebContext): object {
 /**
  * Answers with `views/pages/<page>.eta` inside the frame. `title` also becomes the window's title, which tells
  * state first ("■ 1 failed"); the instance's name is added. `here` is where reloading leads after a POST: a path
- * that can be asked for by GET. A form that is shown again (422) has no switches, which would lose its input.
+ * that can be asked for by GET. A form that is shown again has no switches, which would lose its input.
  */
 export function render(
   c: WebContext,
@@ -99,12 +99,17 @@ export function render(
     script: urlOf(c, assets.href('live.js')),
     icon: urlOf(c, assets.href('icon.svg')),
     here: hereOf(c, options.here),
-    switches: c.get('user') !== '' && options.status !== 422,
+    switches: c.get('user') !== '' && !holdsInput(c, options.status ?? 200),
     nav: c.get('user') === '' ? [] : navigation(pathOf(c)),
     flash: takeFlash(c),
   }
   const html = renderer.render(`pages/${page}`, { ...helpers(c), frame, ...model })
   return c.html(html, (options.status ?? 200) as 200)
+}
+
+/** A form that a POST shows again, with what was typed. */
+function holdsInput(c: WebContext, status: PageStatus): boolean {
+  return c.req.method === 'POST' && (status === 200 || status === 422)
 }
 
 /** Where the switches lead back to: an address of a POST is none. */

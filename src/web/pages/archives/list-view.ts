@@ -111,14 +111,14 @@ function rowOf(row: ListedArchive, verifying: readonly string[], { t, f }: { t: 
 /** One value alone is no choice: such a filter is left out unless it is set. */
 function filtersOf(choices: Choices, wanted: Wanted, t: T): readonly Filter[] {
   const filter = (
-    name: string,
+    name: 'app' | 'type' | 'instance' | 'state',
     label: string,
     values: readonly (readonly [string, string])[],
     selected: string,
   ) => ({
     name,
     label,
-    options: [['', t('archives.filter.all')] as const, ...values].map(([value, text]) => ({
+    options: [['', t(`archives.filter.all_${name}`)] as const, ...values].map(([value, text]) => ({
       value,
       label: text,
       selected: value === selected,

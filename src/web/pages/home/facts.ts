@@ -1,14 +1,14 @@
 // Gathers what the home page shows; what costs a program to ask is remembered for a while.
 import { sql } from 'kysely'
 import { diskGuard } from '../../../domain/disk-guard.ts'
-import { overdue } from '../../../domain/overdue.ts'
 import { isProblem, Problem } from '../../../domain/problem.ts'
-import { parseCron } from '../../../domain/schedule.ts'
 import type { DiskState, Offers } from '../../../engine/engine.ts'
-import { counts, jobOverview, jobsNeedingAttention, type JobOverview } from '../../../store/overview.ts'
+import { unsafeStandings } from '../../../store/job-standing.ts'
+import { backupAges, counts, jobOverview, jobsNeedingAttention } from '../../../store/overview.ts'
 import type { WebDeps } from '../../page.ts'
 import type { Formats, T } from '../../i18n.ts'
-import { attention } from './attention.ts'
+import { attention, type Trouble } from './attention.ts'
+import { appsBackedUp, overdueJobs } from './overdue.ts'
 import { appType } from './protect.ts'
 import { remembered, type Known } from './remembered.ts'
 import { jobRow } from './row.ts'
@@ -59,11 +59,13 @@ export function homeReader(deps: WebDeps): HomeReader {
     async read(query, language, t, f) {
       const at = clock.now()
       const only = query.only === '' ? {} : { only: query.only }
-      const search = { search: query.search, offset: query.page * pageSize, limit: pageSize, now: at }
+      const ages = await backupAges(db)
+      const overdue = overdueJobs(ages, at, config.timeZone)
+      const search = { search: query.search, offset: query.page * pageSize, limit: pageSize, now: at, overdue }
       const [sums, overview, needing, apps, space, covered] = await Promise.all([
-        counts(db, at),
+        counts(db, at, overdue),
         jobOverview(db, { ...search, ...only }),
-        jobsNeedingAttention(db, attentionRead, at),
+        jobsNeedingAttention(db, attentionRead, at, overdue),
         offers(),
         disk(),
         protectedApps(),
@@ -75,19 +77,19 @@ export function homeReader(deps: WebDeps): HomeReader {
         totalBytes: known.disk?.totalBytes ?? 0,
         reserveBytes: engine.settings().diskReserveBytes,
       })
-      const bad = needing.filter((one) => one.standing === 'failing' || one.standing === 'late').length
+      const bad = needing.filter(({ standing }) => unsafeStandings.some((one) => one === standing)).length
+      const allBad = sums.failing + sums.noArchive + sums.late + sums.overdue
       return {
         ...query,
         counts: sums,
-        rows: overview.items.map((item) =>
-          jobRow(item, isOverdue(item, at, config.timeZone), at, language, t, f),
-        ),
+        rows: overview.items.map((item) => jobRow(item, at, language, t, f)),
         found: overview.total,
         pageSize,
         attention: attention(
           {
             jobs: needing,
             corruptedArchives: sums.corrupted,
+            missingArchives: sums.missing,
             disk: known.disk,
             reserveBytes,
             trouble: known.trouble,
@@ -96,31 +98,29 @@ export function homeReader(deps: WebDeps): HomeReader {
           t,
           f,
         ),
-        unreadAttention: needing.length < attentionRead ? 0 : Math.max(0, sums.failing + sums.late - bad),
+        unreadAttention: needing.length < attentionRead ? 0 : Math.max(0, allBad - bad),
         apps: known.offers?.apps ?? null,
         parts: known.offers?.parts ?? [],
         protectedApps: covered,
+        appsBackedUp: appsBackedUp(ages, overdue),
         disk: known.disk,
       }
     },
   }
 }
 
-function isOverdue(item: JobOverview, now: number, timeZone: string): boolean {
-  const { enabled, nextRunAt, createdAt, cronExpr } = item.job
-  const cron = parseCron(cronExpr, timeZone)
-  const intervalMs = cron.ok ? cron.schedule.intervalMs(now) : null
-  return overdue({ enabled, nextRunAt, createdAt, lastSuccessAt: item.lastSuccessAt, intervalMs }, now)
-    .overdue
-}
-
 function factsOf(apps: Known<Offers>, space: Known<DiskState>) {
-  const trouble = [apps, space].flatMap((known) => ('failure' in known ? [problemOf(known.failure)] : []))
+  const trouble = [
+    ...('failure' in apps ? [{ asked: 'apps', problem: problemOf(apps.failure) } as const] : []),
+    ...('failure' in space ? [{ asked: 'disk', problem: problemOf(space.failure) } as const] : []),
+  ] satisfies Trouble[]
   return {
     offers: 'value' in apps ? apps.value : null,
     disk: 'value' in space ? space.value : null,
     // Both may fail for the same reason, which then is told once.
-    trouble: trouble.filter((one, i) => trouble.findIndex((other) => other.code === one.code) === i),
+    trouble: trouble.filter(
+      (one, i) => trouble.findIndex((other) => other.problem.code === one.problem.code) === i,
+    ),
   }
 }
 

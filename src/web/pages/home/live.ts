@@ -42,7 +42,8 @@ export function liveHome(c: WebContext, reader: HomeReader, query: HomeQuery): R
       title = nowTitle
       // Said aloud by screen readers when it changes, and not when the page is opened.
       const nowNews = v.attention.length > 0 ? v.attentionTitle : ''
-      if (news !== null && nowNews !== news) await stream.fragment('home-news', fragment(c, 'news', { text: nowNews }))
+      if (news !== null && nowNews !== news)
+        await stream.fragment('home-news', fragment(c, 'news', { text: nowNews }))
       news = nowNews
       const busy = facts.counts.running + facts.counts.queued > 0
       // Aborted while waiting: the loop's condition ends it.

@@ -22,6 +22,8 @@ const atOnce = 4
 
 export interface ProtectChoice {
   readonly apps: readonly string[]
+  /** Every app that is not protected, whatever `apps` names. */
+  readonly all: boolean
   readonly system: boolean
   /** `HH:MM`. */
   readonly time: string
@@ -36,6 +38,7 @@ export function protectChoice(form: URLSearchParams): ProtectChoice {
   const keep = form.get('keep') ?? ''
   return {
     apps: [...new Set(form.getAll('apps'))],
+    all: form.has('all'),
     system: form.has('system'),
     time: /^([01]\d|2[0-3]):[0-5]\d$/.test(time) ? time : usualWhen.time,
     keep: isKeep(keep) ? keep : 'months',
@@ -54,7 +57,9 @@ export function protectJobs(
     retention: keepChoices[choice.keep],
     enabled: true,
   }
-  const apps = offers.apps.filter((app) => choice.apps.includes(app.id) && !protectedApps.has(app.id))
+  const apps = offers.apps.filter(
+    (app) => (choice.all || choice.apps.includes(app.id)) && !protectedApps.has(app.id),
+  )
   return [
     ...(choice.system ? [{ ...common, name: 'system', type: systemType, config: { parts: [] } }] : []),
     ...apps.map((app) => ({ ...common, name: app.id, type: appType, config: { app_id: app.id } })),

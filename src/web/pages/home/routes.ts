@@ -1,4 +1,6 @@
 // The home page, and the one click that protects apps.
+import { isProblem } from '../../../domain/problem.ts'
+import type { Engine, Offers } from '../../../engine/engine.ts'
 import { redirectWith } from '../../flash.ts'
 import { render, type MountPage, type WebContext } from '../../page.ts'
 import { textOf } from '../../problem.ts'
@@ -30,7 +32,9 @@ export const mountHome: MountPage = (app, deps) => {
 
   app.post('/jobs/protect', async (c) => {
     const choice = protectChoice(c.get('form'))
-    const inputs = protectJobs(choice, await engine.offers(), await reader.protectedApps())
+    const offers = await offersOrNull(engine)
+    if (offers === null) return redirectWith(c, '/', 'home.attention.apps_unknown', {}, 'failed')
+    const inputs = protectJobs(choice, offers, await reader.protectedApps())
     if (inputs.length === 0) return redirectWith(c, '/', 'home.flash.nothing', {}, 'warning')
     const { created, failed } = await protect(engine, inputs, c.get('user'))
     if (choice.startNow) for (const job of created) await engine.startRun(job.id, 'manual', c.get('user'))
@@ -42,6 +46,16 @@ export const mountHome: MountPage = (app, deps) => {
     }
     return redirectWith(c, '/', 'home.flash.protected', { count: created.length })
   })
+}
+
+/** Null when YunoHost cannot be asked: the home page then says why. */
+async function offersOrNull(engine: Engine): Promise<Offers | null> {
+  try {
+    return await engine.offers()
+  } catch (error) {
+    if (isProblem(error)) return null
+    throw error
+  }
 }
 
 function queryOf(c: WebContext): HomeQuery {

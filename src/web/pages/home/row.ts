@@ -22,22 +22,15 @@ export interface JobRow {
   readonly openRunId: number | null
 }
 
-/** The line of a job. `overdue` says that its last good backup is too old. */
-export function jobRow(
-  facts: JobOverview,
-  overdue: boolean,
-  now: number,
-  language: string,
-  t: T,
-  f: Formats,
-): JobRow {
+/** The line of a job. */
+export function jobRow(facts: JobOverview, now: number, language: string, t: T, f: Formats): JobRow {
   const { job } = facts
   return {
     id: job.id,
     name: job.name,
     what: typeName(job.type, t),
     thing: thingOf(job.config),
-    state: stateOfJob(facts, overdue, t),
+    state: stateOfJob(facts, t),
     bars: historyBars(
       facts.history.map((run) => run.status),
       t,
@@ -60,14 +53,15 @@ function shortMoment(at: number, now: number, language: string, f: Formats): Mom
 }
 
 /** What a glance must tell of a job: what goes on now, else what is wrong with it, else how the last run ended. */
-export function stateOfJob(facts: JobOverview, overdue: boolean, t: T): ShownState {
+export function stateOfJob(facts: JobOverview, t: T): ShownState {
   const { standing, openRun, lastRun } = facts
   if (openRun !== null) return stateOfRun(openRun.status, t)
   if (standing === 'disabled') return { state: 'never', label: t('jobs.state.off') }
   // The last run may have been a cancelled one, which says nothing.
   if (standing === 'failing')
     return stateOfRun(lastRun?.status === 'interrupted' ? 'interrupted' : 'error', t)
-  if (standing === 'late' || overdue) return { state: 'failed', label: t('jobs.state.overdue') }
+  if (standing === 'no_archive') return { state: 'failed', label: t('jobs.state.no_archive') }
+  if (standing === 'late' || standing === 'overdue') return { state: 'failed', label: t('jobs.state.overdue') }
   if (lastRun === null) return { state: 'never', label: t('jobs.state.never') }
   return stateOfRun(lastRun.status, t)
 }

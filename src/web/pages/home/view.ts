@@ -27,7 +27,10 @@ export interface HomeFacts {
   /** Null when YunoHost could not be asked. */
   readonly apps: readonly InstalledApp[] | null
   readonly parts: readonly string[]
+  /** Apps that an enabled job takes care of. */
   readonly protectedApps: ReadonlySet<string>
+  /** Apps that have a good backup which is not too old. */
+  readonly appsBackedUp: ReadonlySet<string>
   readonly disk: DiskState | null
 }
 
@@ -43,15 +46,26 @@ export interface HomeView {
   readonly only: string
   readonly filtered: boolean
   readonly pager: { readonly text: string; readonly before: string; readonly after: string } | null
-  readonly unprotected: readonly InstalledApp[]
-  readonly moreUnprotected: string
-  readonly firstVisit: { readonly apps: readonly InstalledApp[]; readonly system: boolean } | null
+  /** The first ones, and the rest; `title` and `all` speak of both. */
+  readonly unprotected: {
+    readonly title: string
+    readonly apps: readonly InstalledApp[]
+    readonly rest: readonly InstalledApp[]
+    /** Empty, or how many are in the rest. */
+    readonly more: string
+    /** The text of one button for all of them; empty when there is only one. */
+    readonly all: string
+  } | null
+  /** `kind`: things to choose; YunoHost is absent; it could not be asked. */
+  readonly firstVisit: {
+    readonly kind: 'choose' | 'absent' | 'unknown'
+    readonly apps: readonly InstalledApp[]
+    readonly system: boolean
+  } | null
 }
 
 /** The page. */
 export function homeView(facts: HomeFacts, t: T, f: Formats): HomeView {
-  const unprotected = (facts.apps ?? []).filter((app) => !facts.protectedApps.has(app.id))
-  const more = unprotected.length - shownApps
   const needs = facts.attention.length + facts.unreadAttention
   return {
     heading: t('home.heading'),
@@ -64,28 +78,56 @@ export function homeView(facts: HomeFacts, t: T, f: Formats): HomeView {
     only: facts.only,
     filtered: facts.search !== '' || facts.only !== '',
     pager: pagerOf(facts, t),
-    unprotected: unprotected.slice(0, shownApps),
-    moreUnprotected: more > 0 ? t('home.unprotected.more', { count: more }) : '',
-    firstVisit: facts.counts.jobs === 0 ? { apps: facts.apps ?? [], system: facts.parts.length > 0 } : null,
+    unprotected: unprotectedView(unprotectedApps(facts), t),
+    firstVisit: facts.counts.jobs === 0 ? firstVisit(facts) : null,
   }
 }
 
+function unprotectedApps(facts: Pick<HomeFacts, 'apps' | 'protectedApps'>): readonly InstalledApp[] {
+  return (facts.apps ?? []).filter((app) => !facts.protectedApps.has(app.id))
+}
+
+function unprotectedView(apps: readonly InstalledApp[], t: T): HomeView['unprotected'] {
+  const count = apps.length
+  if (count === 0) return null
+  const rest = apps.slice(shownApps)
+  return {
+    title: t('home.unprotected', { count }),
+    apps: apps.slice(0, shownApps),
+    rest,
+    more: rest.length > 0 ? t('home.unprotected.more', { count: rest.length }) : '',
+    all: count > 1 ? t('home.protect_all', { count }) : '',
+  }
+}
+
+function firstVisit({ apps, parts }: HomeFacts): NonNullable<HomeView['firstVisit']> {
+  const system = parts.length > 0
+  if (apps === null) return { kind: 'unknown', apps: [], system: false }
+  return { kind: apps.length > 0 || system ? 'choose' : 'absent', apps, system }
+}
+
 /** The window's title: the worst state first. */
-export function homeTitle(facts: Pick<HomeFacts, 'attention' | 'unreadAttention' | 'counts'>, t: T): string {
+export function homeTitle(
+  facts: Pick<HomeFacts, 'attention' | 'unreadAttention' | 'counts' | 'apps' | 'protectedApps'>,
+  t: T,
+): string {
   const { attention, unreadAttention } = facts
   const warnings = attention.filter((item) => item.state === 'warning').length
   // What was not read is behind the worst ones, which come first: the same state as the last one read.
   const failed = attention.length - warnings + (warnings === 0 ? unreadAttention : 0)
   if (failed > 0) return t('home.title.failed', { count: failed })
   if (warnings > 0) return t('home.title.warning', { count: warnings })
-  return t(facts.counts.jobs === 0 ? 'home.title.first' : 'home.title.ok')
+  if (facts.counts.jobs === 0) return t('home.title.first')
+  if (facts.counts.enabled === 0) return t('home.title.off')
+  const unprotected = unprotectedApps(facts).length
+  return unprotected > 0 ? t('home.title.unprotected', { count: unprotected }) : t('home.title.ok')
 }
 
 function summary(facts: HomeFacts, t: T, f: Formats): readonly string[] {
-  const { apps, protectedApps, counts, disk } = facts
+  const { apps, appsBackedUp, counts, disk } = facts
   const parts: string[] = []
   if (apps !== null && apps.length > 0) {
-    const count = apps.filter((app) => protectedApps.has(app.id)).length
+    const count = apps.filter((app) => appsBackedUp.has(app.id)).length
     parts.push(t('home.sum.apps', { protected: count, count: apps.length }))
   }
   parts.push(

@@ -111,7 +111,7 @@ export function jobFormView(facts: FormFacts, t: T, f: Formats): JobFormView {
     error: (name) => errors.get(name)?.join(' ') ?? '',
     summary: inPageOrder([...errors]).map(([field, texts]) => ({
       href: `#${field}`,
-      text: `${fieldLabel(field, t)}: ${texts.join(' ')}`,
+      text: t('jobs.form.wrong_field', { label: fieldLabel(field, t), text: texts.join(' ') }),
     })),
     apps: appChoices(offers, textOf(values, 'config.app_id')),
     parts: partChoices(offers, values.get('config.parts[]') ?? []),

@@ -92,9 +92,13 @@ export function policyOf(values: FormValues, errors: FieldError[]): RetentionPol
   const checked = retentionPolicySchema.safeParse(maxBytes ? { ...raw, maxBytes } : raw)
   if (checked.success) return checked.data
   for (const issue of checked.error.issues) {
-    const field = `retention.${issue.path.map(String).join('.')}`
-    if (!errors.some((e) => e.field === field))
-      errors.push({ field, code: 'out_of_range', facts: range(issue) })
+    const [name] = issue.path
+    // Without a field: four periods of 0, which is told at the first of them.
+    const [at, limits] = isLimited(name)
+      ? [name, retentionLimits[name]]
+      : ['daily', { ...retentionLimits.daily, min: 1 }]
+    const field = `retention.${at}`
+    if (!errors.some((e) => e.field === field)) errors.push({ field, code: 'out_of_range', facts: limits })
   }
   return { mode: 'count', count: 1 }
 }
@@ -155,9 +159,6 @@ function numberOf(values: FormValues, field: string, errors: FieldError[]): numb
   return 1
 }
 
-function range(issue: object): Record<string, number> {
-  const facts: Record<string, number> = {}
-  if ('minimum' in issue && typeof issue.minimum === 'number') facts['min'] = issue.minimum
-  if ('maximum' in issue && typeof issue.maximum === 'number') facts['max'] = issue.maximum
-  return facts
+function isLimited(name: PropertyKey | undefined): name is keyof typeof retentionLimits {
+  return name !== undefined && Object.hasOwn(retentionLimits, name)
 }

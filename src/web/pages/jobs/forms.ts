@@ -59,7 +59,14 @@ export function jobForms(deps: WebDeps): JobForms {
         c,
         'jobs/form',
         { form, trouble },
-        { title: errors.length > 0 ? `■ ${form.heading}` : form.heading, status },
+        {
+          title: errors.length > 0 ? `■ ${form.heading}` : form.heading,
+          status,
+          here:
+            existing === null
+              ? `/jobs/new?type=${encodeURIComponent(form.type)}`
+              : `/jobs/${existing.id}/edit`,
+        },
       )
     },
     async preview(c, values, existing) {

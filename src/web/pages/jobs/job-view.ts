@@ -5,6 +5,7 @@ import type { RetentionPreview } from '../../../engine/engine.ts'
 import type { Activity } from '../../../store/activity.ts'
 import type { Formats, Moment, T } from '../../i18n.ts'
 import { shownRun, type ShownRun } from '../runs/row.ts'
+import { shapes, statusTone } from '../runs/state.ts'
 import type { ShownFact } from '../runs/view.ts'
 import { barCount, historyBars, type HistoryBars } from './bars.ts'
 import { dayInWords, minuteInWords } from './days.ts'
@@ -45,6 +46,8 @@ export interface ShownArchive {
 export interface JobPageView {
   readonly id: number
   readonly name: string
+  /** The state as one character. */
+  readonly shape: string
   readonly enabled: boolean
   readonly what: string
   readonly facts: readonly ShownFact[]
@@ -64,6 +67,11 @@ export interface JobPageView {
   readonly skipped: readonly { readonly at: Moment; readonly reason: string }[]
 }
 
+/** The window's title: state first, that of a run going on or of the last one. */
+export function jobTitle({ shape, name }: Pick<JobPageView, 'shape' | 'name'>): string {
+  return `${shape} ${name}`
+}
+
 /** The page. `now` is epoch milliseconds. */
 export function jobPageView(
   facts: JobPageFacts,
@@ -79,6 +87,7 @@ export function jobPageView(
   return {
     id: job.id,
     name: job.name,
+    shape: shapeOf(facts),
     enabled: job.enabled,
     what: [typeName(job.type, t), thingOf(job.config)].filter(Boolean).join(' · '),
     facts: factsOf(job, now, language, t, f),
@@ -110,6 +119,12 @@ export function jobPageView(
       reason: skipInWords(String(entry.facts['reason'] ?? ''), t),
     })),
   }
+}
+
+function shapeOf({ openRun, newest }: JobPageFacts): string {
+  if (openRun !== null) return shapes.running
+  const [last] = newest
+  return last === undefined ? shapes.never : shapes[statusTone(last.status)]
 }
 
 function factsOf(job: Job, now: number, language: string, t: T, f: Formats): readonly ShownFact[] {

@@ -20,6 +20,7 @@ export function removalPage(
   const sizes = new Map(preview.archives.map((one) => [one.name, one.sizeBytes]))
   const count = preview.plan.remove.length
   const size = f.size(preview.freedBytes)
+  const here = `/jobs/${job.id}/retention`
   const model = {
     job: { id: job.id, name: job.name },
     heading: t('jobs.retention.title', { name: job.name }),
@@ -43,5 +44,5 @@ export function removalPage(
         : '',
     staysTitle: t('jobs.retention.stays', { count: preview.plan.keep.length }),
   }
-  return render(c, 'jobs/retention', model, { title: model.heading, status: changed ? 409 : 200 })
+  return render(c, 'jobs/retention', model, { title: model.heading, status: changed ? 409 : 200, here })
 }

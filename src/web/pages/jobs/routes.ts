@@ -5,11 +5,13 @@ import { listActivity } from '../../../store/activity.ts'
 import { getJob } from '../../../store/jobs.ts'
 import { listRunsOfJob } from '../../../store/runs.ts'
 import { redirectWith } from '../../flash.ts'
-import { render, type MountPage, type WebContext } from '../../page.ts'
+import type { Formats } from '../../i18n.ts'
+import { liveParts } from '../../live-parts.ts'
+import { fragment, render, type MountPage, type WebContext } from '../../page.ts'
 import { formOfJob, newForm, readForm, textOf } from './form-values.ts'
 import { jobInputOf } from './form.ts'
 import { jobForms } from './forms.ts'
-import { jobPageView } from './job-view.ts'
+import { jobPageView, jobTitle } from './job-view.ts'
 import { removalPage } from './removal.ts'
 
 const runsPerPage = 15
@@ -33,28 +35,27 @@ export const mountJobs: MountPage = (app, deps) => {
 
   app.get('/jobs/:id', async (c) => {
     const job = await jobOf(c)
-    const before = numberOf(c.req.query('before') ?? '')
-    const page = { limit: runsPerPage + 1, ...(before === null ? {} : { beforeId: before }) }
-    const [runs, newest, preview, activity] = await Promise.all([
-      listRunsOfJob(db, job.id, page),
-      listRunsOfJob(db, job.id, { limit: chartRuns }),
-      engine.previewRetention(job.id),
-      listActivity(db, { jobId: job.id, limit: 200 }),
-    ])
-    const openRun = newest.find((run) => run.finishedAt === null) ?? null
-    const skipped = activity.filter((entry) => entry.action === 'run.skipped').slice(0, 10)
-    const facts = {
-      job,
-      runs,
-      newest,
-      preview,
-      skipped,
-      openRun,
-      pageSize: runsPerPage,
-      later: before !== null,
-    }
-    const view = jobPageView(facts, deps.clock.now(), c.get('language'), c.get('t'), c.get('f'))
-    return render(c, 'jobs/job', { page: view }, { title: job.name })
+    const page = await pageOf(c, job, deps.clock.now(), c.get('f'))
+    const live = `/jobs/${job.id}/events?${new URLSearchParams({ before: c.req.query('before') ?? '' }).toString()}`
+    return render(c, 'jobs/job', { page, live }, { title: jobTitle(page) })
+  })
+
+  app.get('/jobs/:id/events', async (c) => {
+    const { id } = await jobOf(c)
+    return liveParts(c, async (f, now) => {
+      const job = await getJob(db, id)
+      if (job === null) return null
+      const page = await pageOf(c, job, now, f)
+      return {
+        title: jobTitle(page),
+        parts: {
+          'job-actions': fragment(c, 'job-actions', { page }),
+          'job-runs': fragment(c, 'job-runs', { page }),
+          'job-archives': fragment(c, 'job-archives', { page }),
+        },
+        busy: page.openRunId !== null,
+      }
+    })
   })
 
   app.get('/jobs/:id/edit', async (c) => {
@@ -123,15 +124,18 @@ export const mountJobs: MountPage = (app, deps) => {
     const job = await jobOf(c)
     const { archives } = await engine.previewRetention(job.id)
     const bytes = archives.reduce((sum, one) => sum + one.sizeBytes, 0)
-    const stay = c.get('t')('jobs.delete.stay', { count: archives.length, size: c.get('f').size(bytes) })
+    const facts = { count: archives.length, size: c.get('f').size(bytes) }
+    const stay = c.get('t')(archives.length === 0 ? 'jobs.delete.none' : 'jobs.delete.stay', facts)
     const title = c.get('t')('jobs.delete.title', { name: job.name })
     return render(c, 'jobs/delete', { job: { id: job.id, name: job.name }, heading: title, stay }, { title })
   })
 
   app.post('/jobs/:id/delete', async (c) => {
     const { id, name } = await jobOf(c)
+    const { archives } = await engine.previewRetention(id)
     await engine.removeJob(id, c.get('user'))
-    return redirectWith(c, '/', 'jobs.flash.deleted', { name })
+    const key = archives.length === 0 ? 'jobs.flash.deleted_alone' : 'jobs.flash.deleted'
+    return redirectWith(c, '/', key, { name })
   })
 
   /** Creates or changes a job; what is wrong goes back to the form, as it was typed. */
@@ -152,6 +156,22 @@ export const mountJobs: MountPage = (app, deps) => {
       if (isProblem(error, 'validation_failed')) return wrong(error.errors)
       throw error
     }
+  }
+
+  async function pageOf(c: WebContext, job: Job, now: number, f: Formats) {
+    const before = numberOf(c.req.query('before') ?? '')
+    const page = { limit: runsPerPage + 1, ...(before === null ? {} : { beforeId: before }) }
+    const [runs, newest, preview, activity] = await Promise.all([
+      listRunsOfJob(db, job.id, page),
+      listRunsOfJob(db, job.id, { limit: chartRuns }),
+      engine.previewRetention(job.id),
+      listActivity(db, { jobId: job.id, limit: 200 }),
+    ])
+    const openRun = newest.find((run) => run.finishedAt === null) ?? null
+    const skipped = activity.filter((entry) => entry.action === 'run.skipped').slice(0, 10)
+    const later = before !== null
+    const facts = { job, runs, newest, preview, skipped, openRun, pageSize: runsPerPage, later }
+    return jobPageView(facts, now, c.get('language'), c.get('t'), f)
   }
 
   async function jobOf(c: WebContext): Promise<Job> {

@@ -40,14 +40,12 @@ export function runsListView(facts: RunsListFacts, now: number, t: T, f: Formats
     jobId: run.jobId,
     job: jobs.get(run.jobId)?.name ?? t('runs.job_gone'),
   })
-  const laneOf = (run: Run): Lane =>
-    facts.sources.find((source) => source.id === jobs.get(run.jobId)?.type)?.lane ?? 'general'
   const shown = facts.recent.slice(0, facts.pageSize)
   const oldest = shown.at(-1)
   return {
     lanes: (['yunohost', 'general'] as const)
       .map((lane) => {
-        const runs = facts.open.filter((run) => laneOf(run) === lane)
+        const runs = facts.open.filter((run) => laneOf(jobs.get(run.jobId), facts.sources) === lane)
         return {
           title: t(`runs.lane.${lane}`, { count: facts.laneSize }),
           runs: runs.map((run) => ({ ...listed(run), why: whyOf(run, lane, now, t, f) })),
@@ -58,6 +56,11 @@ export function runsListView(facts: RunsListFacts, now: number, t: T, f: Formats
     older: facts.recent.length > facts.pageSize && oldest ? `/runs?before=${oldest.id}` : '',
     later: facts.before !== null,
   }
+}
+
+/** The queue that a job's runs stand in. */
+export function laneOf(job: Pick<Job, 'type'> | undefined, sources: readonly AnySource[]): Lane {
+  return sources.find((source) => source.id === job?.type)?.lane ?? 'general'
 }
 
 /** What it waits for; or for how long it has been running. */

@@ -6,6 +6,7 @@ import { getRun } from '../../../store/runs.ts'
 import { formats } from '../../i18n.ts'
 import { cursorOf, live, type LiveStream } from '../../live.ts'
 import { fragment, type WebContext } from '../../page.ts'
+import { laneOf } from './list-view.ts'
 import { runStatusView, runTitle } from './view.ts'
 
 /** At most so often; a tool that prints a thousand lines a second must not make a thousand events. */
@@ -62,14 +63,14 @@ interface Shown {
 }
 
 async function statusHtml(c: WebContext, runId: number): Promise<Shown | null> {
-  const { db, clock, config } = c.get('deps')
+  const { db, clock, config, sources } = c.get('deps')
   const run = await getRun(db, runId)
   const job = run === null ? null : await getJob(db, run.jobId)
   if (run === null || job === null) return null
   // The stream may live for hours: relative times count from now, not from its beginning.
   const now = clock.now()
   const f = formats(c.get('language'), config.timeZone, now)
-  const status = runStatusView(run, job, now, c.get('t'), f)
+  const status = runStatusView(run, job, now, c.get('t'), f, laneOf(job, sources))
   return {
     html: fragment(c, 'run-status', { status }),
     actions: fragment(c, 'run-actions', { status, jobId: job.id }),

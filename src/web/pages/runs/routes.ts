@@ -3,8 +3,10 @@ import { isProblem, Problem } from '../../../domain/problem.ts'
 import { getJob, listJobs } from '../../../store/jobs.ts'
 import { getRun, listRuns, openRuns, runLogTail } from '../../../store/runs.ts'
 import { redirectWith } from '../../flash.ts'
-import { render, type MountPage, type WebContext } from '../../page.ts'
-import { runsListView } from './list-view.ts'
+import type { Formats } from '../../i18n.ts'
+import { liveParts } from '../../live-parts.ts'
+import { fragment, render, type MountPage, type WebContext } from '../../page.ts'
+import { laneOf, runsListView } from './list-view.ts'
 import { liveRun } from './live.ts'
 import { endOfLog, shownLogBytes, streamLog } from './log.ts'
 import { runStatusView, runTitle } from './view.ts'
@@ -14,29 +16,34 @@ const pageSize = 50
 
 export const mountRuns: MountPage = (app, { db, engine, config, clock, sources }) => {
   app.get('/runs', async (c) => {
-    const before = numberOf(c.req.query('before') ?? '')
-    const [open, recent, jobs] = await Promise.all([
-      openRuns(db),
-      listRuns(db, { limit: pageSize + 1, ...(before === null ? {} : { beforeId: before }) }),
-      listJobs(db),
-    ])
-    const facts = {
-      open,
-      recent,
-      jobs,
-      sources,
-      before,
-      pageSize,
-      laneSize: engine.settings().generalLaneSize,
+    const before = c.req.query('before') ?? ''
+    const page = await listOf(c, clock.now(), c.get('f'))
+    const model = {
+      page,
+      live: `/runs/events?${new URLSearchParams({ before }).toString()}`,
+      refresh: page.lanes.length > 0 ? 10 : 0,
     }
-    const model = runsListView(facts, clock.now(), c.get('t'), c.get('f'))
-    return render(c, 'runs/list', { page: model }, { title: c.get('t')('runs.list.title') })
+    return render(c, 'runs/list', model, { title: c.get('t')('runs.list.title') })
   })
+
+  app.get('/runs/events', (c) =>
+    liveParts(c, async (f, now) => {
+      const page = await listOf(c, now, f)
+      return {
+        title: c.get('t')('runs.list.title'),
+        parts: {
+          'runs-queue': fragment(c, 'runs-queue', { page }),
+          'runs-table': fragment(c, 'runs-table', { page }),
+        },
+        busy: page.lanes.length > 0,
+      }
+    }),
+  )
 
   app.get('/runs/:id', async (c) => {
     const { run, job } = await runOf(c)
     const t = c.get('t')
-    const status = runStatusView(run, job, clock.now(), t, c.get('f'))
+    const status = runStatusView(run, job, clock.now(), t, c.get('f'), laneOf(job, sources))
     const log = await endOfLog(config.dataDir, run.id, shownLogBytes)
     // Old log files go before the rows do, whose last lines then stand in.
     const tail = log.next === 0 && !status.open ? await runLogTail(db, run.id) : null
@@ -82,6 +89,17 @@ export const mountRuns: MountPage = (app, { db, engine, config, clock, sources }
     }
     return redirectWith(c, `/runs/${run.id}`, 'runs.flash.cancelled')
   })
+
+  async function listOf(c: WebContext, now: number, f: Formats) {
+    const before = numberOf(c.req.query('before') ?? '')
+    const [open, recent, jobs] = await Promise.all([
+      openRuns(db),
+      listRuns(db, { limit: pageSize + 1, ...(before === null ? {} : { beforeId: before }) }),
+      listJobs(db),
+    ])
+    const { generalLaneSize: laneSize } = engine.settings()
+    return runsListView({ open, recent, jobs, sources, before, pageSize, laneSize }, now, c.get('t'), f)
+  }
 
   async function runOf(c: WebContext) {
     const id = numberOf(c.req.param('id') ?? '')

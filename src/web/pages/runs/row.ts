@@ -1,5 +1,5 @@
 // A run as one line of a list.
-import type { Run } from '../../../domain/run.ts'
+import { notes, type Run } from '../../../domain/run.ts'
 import { triggerInWords } from '../../actor.ts'
 import type { Formats, Moment, T } from '../../i18n.ts'
 import { problemText } from '../../problem-text.ts'
@@ -27,12 +27,20 @@ export function shownRun(run: Run, t: T, f: Formats): ShownRun {
     took: took === null ? '' : f.duration(took),
     size: run.sizeBytes === null ? '' : f.size(run.sizeBytes),
     note: noteOf(run, t, f),
-    plain: run.errorCode === null && run.warningCount === 0,
+    plain: run.errorCode === null && shortcomings(run) === 0,
   }
 }
 
 function noteOf(run: Run, t: T, f: Formats): string {
   if (run.errorCode !== null) return problemText({ t, f }, run.errorCode, run.errorFacts).title
-  if (run.warningCount > 0) return t('runs.warning_count', { count: run.warningCount })
+  const count = shortcomings(run)
+  if (count > 0) return t('runs.warning_count', { count })
   return triggerInWords(run, t)
+}
+
+/** How many things a run did not do well: its warnings without mere notes, and its targets, each counted once. */
+export function shortcomings(run: Run): number {
+  const told = run.warnings.filter(({ code }) => notes.has(code) || code === 'target_failed').length
+  const targets = run.targets.filter((target) => target.status !== 'success').length
+  return Math.max(0, run.warningCount - told) + targets
 }

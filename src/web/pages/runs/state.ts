@@ -30,6 +30,11 @@ const statuses: Readonly<Record<RunStatus, readonly [Tone, MessageKey]>> = {
   interrupted: ['failed', 'runs.state.interrupted'],
 }
 
+/** The tone of a run's status. */
+export function statusTone(status: RunStatus): Tone {
+  return statuses[status][0]
+}
+
 /** The state of a run. */
 export function stateOfRun(status: RunStatus, t: T): ShownState {
   const [state, key] = statuses[status]

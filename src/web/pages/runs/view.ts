@@ -2,6 +2,7 @@
 import type { Job } from '../../../domain/job.ts'
 import { notes, type Run, type TargetResult } from '../../../domain/run.ts'
 import { triggerInWords } from '../../actor.ts'
+import type { Lane } from '../../../sources/source.ts'
 import type { Formats, T } from '../../i18n.ts'
 import { problemText, type ProblemText, warningText } from '../../problem-text.ts'
 import { shapes, stateOfRun, type ShownState, type Tone } from './state.ts'
@@ -24,7 +25,8 @@ export interface RunStatusView {
   readonly line: string
   readonly progress: RunProgress | null
   readonly steps: readonly ShownStep[]
-  readonly problem: ProblemText | null
+  /** Why it did not end well; a cancelled run is no failure. */
+  readonly problem: (ProblemText & { readonly tone: Extract<Tone, 'failed' | 'never'> }) | null
   readonly facts: readonly ShownFact[]
   readonly targets: readonly { readonly name: string; readonly state: ShownState; readonly detail: string }[]
   readonly warnings: readonly { readonly text: string; readonly note: boolean }[]
@@ -42,7 +44,14 @@ export interface RunProgress {
 }
 
 /** What the run page shows and live updates replace. `now` is epoch milliseconds. */
-export function runStatusView(run: Run, job: Job, now: number, t: T, f: Formats): RunStatusView {
+export function runStatusView(
+  run: Run,
+  job: Job,
+  now: number,
+  t: T,
+  f: Formats,
+  lane: Lane = 'general',
+): RunStatusView {
   const state = stateOfRun(run.status, t)
   const steps = stepsOf(run, job.hooks, t)
   return {
@@ -50,10 +59,10 @@ export function runStatusView(run: Run, job: Job, now: number, t: T, f: Formats)
     state,
     news: [state.label, steps.find((step) => step.state === 'now')?.name ?? ''].filter(Boolean).join(': '),
     open: !isTerminal(run.status),
-    line: lineOf(run, now, t, f),
+    line: lineOf(run, lane, now, t, f),
     progress: run.status === 'running' ? progressOf(run, now, t, f) : null,
     steps,
-    problem: run.errorCode === null ? null : problemText({ t, f }, run.errorCode, run.errorFacts),
+    problem: problemOf(run, t, f),
     facts: factsOf(run, t, f),
     targets: run.targets.map((target) => shownTarget(target, t)),
     warnings: run.warnings.map((warning) => ({
@@ -69,17 +78,26 @@ export function runStatusView(run: Run, job: Job, now: number, t: T, f: Formats)
   }
 }
 
+function problemOf(run: Run, t: T, f: Formats): RunStatusView['problem'] {
+  if (run.errorCode === null) return null
+  const tone = run.status === 'cancelled' ? 'never' : 'failed'
+  return { ...problemText({ t, f }, run.errorCode, run.errorFacts), tone }
+}
+
 /** The window's title: state first. */
 export function runTitle(run: Run, job: Job, t: T): string {
   const state = stateOfRun(run.status, t)
   return `${shapes[state.state]} ${state.label} · ${t('runs.title', { id: run.id, job: job.name })}`
 }
 
-function lineOf(run: Run, now: number, t: T, f: Formats): string {
+function lineOf(run: Run, lane: Lane, now: number, t: T, f: Formats): string {
   if (run.status === 'queued') {
     return run.notBefore > now
       ? t('runs.line.not_before', { time: f.exact(run.notBefore) })
-      : t('runs.line.queued', { duration: f.duration(Math.max(0, now - run.queuedAt)) })
+      : t('runs.line.waits', {
+          duration: f.duration(Math.max(0, now - run.queuedAt)),
+          why: t(`runs.waits.${lane}`),
+        })
   }
   if (run.status === 'running') {
     return t('runs.line.running', { duration: f.duration(Math.max(0, now - (run.startedAt ?? now))) })
@@ -120,9 +138,7 @@ function roughly(ms: number): number {
 }
 
 function factsOf(run: Run, t: T, f: Formats): readonly ShownFact[] {
-  const facts: ShownFact[] = [
-    { label: t('runs.fact.trigger'), value: triggerInWords(run, t) },
-  ]
+  const facts: ShownFact[] = [{ label: t('runs.fact.trigger'), value: triggerInWords(run, t) }]
   // Nearly always it begins at once; then the moment it was queued says nothing new.
   if (run.startedAt === null || run.startedAt - run.queuedAt > 5000) {
     facts.push({ label: t('runs.fact.queued'), value: f.exact(run.queuedAt) })

@@ -32,6 +32,10 @@ export const mountSettings: MountPage = (app, deps) => {
       wrong: errors !== undefined,
       facts: await instanceFacts(deps, t),
     }
-    return render(c, 'settings/settings', model, { title: t('settings.title'), status: errors ? 422 : 200, here: '/settings' })
+    return render(c, 'settings/settings', model, {
+      title: t('settings.title'),
+      status: errors ? 422 : 200,
+      here: '/settings',
+    })
   }
 }
