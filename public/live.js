@@ -41,7 +41,6 @@
     if (known) url.searchParams.delete('seen')
     const source = new EventSource(url)
     const stream = { source, cursor, sign, wait: known ? known.wait : 1000, retry: 0, ended: false }
-    if (known) clearTimeout(known.retry)
     streams.set(address, stream)
     const on = (kind, act) =>
       source.addEventListener(kind, (event) => {
@@ -77,7 +76,7 @@
     source.addEventListener('error', () => {
       // Not left to the browser, which would ask for the very address of the beginning.
       close(stream)
-      stream.retry = setTimeout(() => document.hidden || open(address, stream.sign), stream.wait)
+      stream.retry = setTimeout(() => open(address, stream.sign), stream.wait)
       stream.wait = Math.min(stream.wait * 2, 15000)
     })
   }
@@ -87,8 +86,7 @@
 
   // --- a server that does not answer ---
   const bar = document.getElementById('stale')
-  let title = document.title
-  let staleSince = null
+  let [title, staleSince] = [document.title, null]
 
   const showTitle = () => (document.title = (staleSince === null ? '' : '? ') + title)
 
@@ -213,11 +211,8 @@
     if (!target) return
     target.setAttribute('aria-busy', 'true')
     try {
-      const answer = await fetch(form.dataset.preview, {
-        method: 'POST',
-        body: new URLSearchParams(new FormData(form)),
-        signal,
-      })
+      const body = new URLSearchParams(new FormData(form))
+      const answer = await fetch(form.dataset.preview, { method: 'POST', body, signal })
       if (answer.ok) replace(target, await answer.text())
     } catch (error) {
       // A newer question took over, or the server is away: what is shown stays.
@@ -252,9 +247,7 @@
   }
 
   // Controls that only work with this script are hidden until it runs.
-  function ready(root) {
-    for (const element of root.querySelectorAll('[data-needs-script]')) element.hidden = false
-  }
+  const ready = (root) => root.querySelectorAll('[data-needs-script]').forEach((one) => (one.hidden = false))
 
   ready(document)
   start()

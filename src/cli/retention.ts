@@ -2,6 +2,7 @@
 import { text as readAll } from 'node:stream/consumers'
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { isTimeZone } from '../domain/calendar.ts'
 import { invalid } from '../domain/problem.ts'
 import { planRetention } from '../domain/retention.ts'
 import type { CliContext } from './context.ts'
@@ -79,9 +80,6 @@ function instant(text: string, field: string): number {
 }
 
 function zoneOf(name: string): string {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone
-  } catch {
-    throw invalid({ field: 'tz', code: 'unknown_value', facts: { value: name } })
-  }
+  if (!isTimeZone(name)) throw invalid({ field: 'tz', code: 'unknown_value', facts: { value: name } })
+  return name
 }

@@ -70,7 +70,12 @@ export async function counts(q: Q, now?: number, overdue: readonly number[] = []
   const { rows: openRows } = await sql<{ running: number; queued: number }>`
     SELECT count(*) FILTER (WHERE status = 'running') AS running, count(*) FILTER (WHERE status = 'queued') AS queued
     FROM runs WHERE status IN ('queued', 'running')`.execute(q)
-  const { rows: archiveRows } = await sql<{ archives: number; archiveBytes: number; corrupted: number; missing: number }>`
+  const { rows: archiveRows } = await sql<{
+    archives: number
+    archiveBytes: number
+    corrupted: number
+    missing: number
+  }>`
     SELECT count(*) FILTER (WHERE ${present}) AS archives,
       coalesce(sum(size_bytes) FILTER (WHERE ${present}), 0) AS archiveBytes,
       count(*) FILTER (WHERE ${present} AND state = 'corrupted') AS corrupted,
@@ -86,7 +91,15 @@ export async function counts(q: Q, now?: number, overdue: readonly number[] = []
 
 type JobCounts = Pick<
   Counts,
-  'jobs' | 'enabled' | 'failing' | 'warning' | 'late' | 'noArchive' | 'overdue' | 'neverRun' | 'newestSuccessAt'
+  | 'jobs'
+  | 'enabled'
+  | 'failing'
+  | 'warning'
+  | 'late'
+  | 'noArchive'
+  | 'overdue'
+  | 'neverRun'
+  | 'newestSuccessAt'
 >
 const noJobs: JobCounts = {
   jobs: 0,
@@ -126,9 +139,7 @@ export async function jobsNeedingAttention(
     const job = jobs.get(row.id)
     if (!job) return []
     const run = runs.get(row.run_id) ?? null
-    return [
-      { job, standing: standingOf(row.rank), run, lastSuccessAt: row.good_at, lost: row.lost === 1 },
-    ]
+    return [{ job, standing: standingOf(row.rank), run, lastSuccessAt: row.good_at, lost: row.lost === 1 }]
   })
 }
 

@@ -9,7 +9,6 @@ import {
   clearExpiredHolds,
   heldNames,
   releaseHold,
-  releaseHoldsOf,
   renewHold,
   type HoldReason,
 } from './holds.ts'
@@ -75,16 +74,6 @@ describe('holds', () => {
     await markDeleting(database.db, 'a')
     expect(await take('reader', 'download')).toBe(false)
     expect(await take('remover', 'delete')).toBe(true)
-  })
-
-  it('of a kind of holder can be released together', async () => {
-    await take('verify:here:1', 'verify')
-    await take('verify:%', 'verify')
-    await take('verify_here', 'verify')
-    await take('send:verify:', 'send')
-    await releaseHoldsOf(database.db, 'verify:')
-    const left = await database.db.selectFrom('archive_holds').select('holder').orderBy('holder').execute()
-    expect(left).toEqual([{ holder: 'send:verify:' }, { holder: 'verify_here' }])
   })
 
   it('that have run out can be swept away', async () => {

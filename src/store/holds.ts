@@ -54,11 +54,6 @@ export async function releaseHold(q: Q, name: string, holder: string): Promise<v
   await q.deleteFrom('archive_holds').where('archive_name', '=', name).where('holder', '=', holder).execute()
 }
 
-/** Releases the holds of every holder whose name begins with `prefix`, whether they have run out or not. */
-export async function releaseHoldsOf(q: Q, prefix: string): Promise<void> {
-  await sql`DELETE FROM archive_holds WHERE substr(holder, 1, length(${prefix})) = ${prefix}`.execute(q)
-}
-
 /** Names of archives in use, whatever for. */
 export async function heldNames(q: Q, now: number): Promise<Set<string>> {
   const rows = await q

@@ -41,7 +41,6 @@ const calls: Record<string, (q: Q) => Promise<unknown>> = {
   acquireHold: (q) => holds.acquireHold(q, 'a', 'h', 'verify', T0, 1),
   renewHold: (q) => holds.renewHold(q, 'a', 'h', T0, 1),
   releaseHold: (q) => holds.releaseHold(q, 'a', 'h'),
-  releaseHoldsOf: (q) => holds.releaseHoldsOf(q, 'h'),
   heldNames: (q) => holds.heldNames(q, T0),
   clearExpiredHolds: (q) => holds.clearExpiredHolds(q, T0),
   listJobs: (q) => jobs.listJobs(q),

@@ -168,6 +168,14 @@ test('without sign-in, only our own host names are answered', async () => {
   expect(await rebound.text()).toContain('evil.example')
 })
 
+test('without sign-in, a unix socket checks the host name as well, and knows the public one', async () => {
+  const listen = { kind: 'unix', path: '/run/none' } as const
+  const { app } = await testWeb({ config: { listen, publicUrl: 'https://jerry.example/backup' } })
+  expect((await app.request('http://localhost/settings')).status).toBe(200)
+  expect((await app.request('http://jerry.example/settings')).status).toBe(200)
+  expect((await app.request('http://evil.example/settings')).status).toBe(401)
+})
+
 test('a refusal shows neither menu nor form', async () => {
   const { get } = await server('tcp')
   const html = await (await get('/settings')).text()

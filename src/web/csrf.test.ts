@@ -56,3 +56,15 @@ test('other methods than GET, HEAD and POST find nothing', async () => {
     expect((await app.request('/settings', { method })).status).toBe(404)
   }
 })
+
+test('without sign-in, a form stays valid when the language is switched in another tab', async () => {
+  const { get, post } = await testWeb()
+  const token = async (language: string) =>
+    /name="_csrf" value="([^"]+)"/.exec(
+      await (await get('/settings', { 'accept-language': language })).text(),
+    )?.[1] ?? ''
+  const made = await token('en')
+  expect(made).not.toBe('')
+  expect(await token('fr')).toBe(made)
+  expect((await post(path, { theme: 'dark', _csrf: made }, { 'accept-language': 'fr' })).status).toBe(303)
+})

@@ -180,13 +180,17 @@ test('a verification that takes long shows its end without a reload, and the foc
   gate.resolve()
   await page.locator('#archive-state').getByText('Good').waitFor()
   expect(await page.evaluate('document.activeElement?.textContent')).toBe('Pin')
+  await page.getByText('The verification goes on').waitFor({ state: 'detached' })
+  expect(await page.getByRole('button', { name: 'Verify' }).isEnabled()).toBe(true)
+  expect(await page.title()).toMatch(/^● /)
 })
 
-test('a filter is applied as soon as it is chosen', async () => {
+test('a filter is applied by its button, not while somebody goes through its choices', async () => {
   const { url } = await served((await filled()).app)
   const page = await browser.page()
   await page.goto(`${url}/archives`)
   await page.getByLabel('App', { exact: true }).selectOption('wiki')
+  await page.getByRole('button', { name: 'Search' }).click()
   await page.waitForURL(/app=wiki/)
   expect(await page.locator('tbody tr').count()).toBe(1)
 })

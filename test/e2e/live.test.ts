@@ -1,9 +1,10 @@
 // public/live.js in a real browser: fragments, logs, previews, and what happens when the connection is lost.
 import { html } from 'hono/html'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { cursorOf, live, type LiveStream } from '../../src/web/live.ts'
 import { testWeb } from '../support/web.ts'
-import { complaints, served, useBrowser } from './browser.ts'
+import { serveWeb } from '../../src/web/server.ts'
+import { accessibilityFaults, complaints, served, useBrowser } from './browser.ts'
 
 const browser = useBrowser()
 
@@ -132,4 +133,94 @@ test('a copy button appears with the script and copies', async () => {
   await page.getByRole('button', { name: 'Copy' }).click()
   await page.getByRole('button', { name: 'Copied' }).waitFor()
   expect(await page.evaluate('navigator.clipboard.readText()')).toBe('abc')
+})
+
+test('a button that is being pressed is kept while the rest changes, and the click counts', async () => {
+  const body = (n: number) =>
+    `<p>second ${n}</p><form action="/page"><button name="cancel" value="1">Cancel</button></form>`
+  const { page } = await livePage(`<div id="a" data-live="/events">${body(0)}</div>`, async (stream) => {
+    for (let n = 1; !stream.signal.aborted && n < 1000; n++) {
+      await stream.fragment('a', body(n))
+      await new Promise((done) => setTimeout(done, 20))
+    }
+  })
+  const button = page.getByRole('button', { name: 'Cancel' })
+  await button.hover()
+  await page.mouse.down()
+  const now = Number((await page.getByText(/second/).textContent())?.replace('second ', ''))
+  await page.getByText(`second ${now + 10}`).waitFor()
+  await page.mouse.up()
+  await page.waitForURL(/cancel=1/)
+})
+
+test('a row that comes or goes leaves the others the elements they were', async () => {
+  const rows = (...ids: number[]) =>
+    `<ul>${ids.map((id) => `<li>job ${id} <a href="/jobs/${id}">open ${id}</a></li>`).join('\n')}</ul>`
+  const go = Promise.withResolvers<void>()
+  const { page } = await livePage(`<div id="a" data-live="/events">${rows(2, 3)}</div>`, async (stream) => {
+    await go.promise
+    await stream.fragment('a', rows(1, 3, 4))
+  })
+  await page.evaluate('window.third = document.querySelector(`[href="/jobs/3"]`)')
+  await page.getByText('open 3').focus()
+  go.resolve()
+  await page.getByText('open 4').waitFor()
+  expect(await page.locator('#a a').allTextContents()).toEqual(['open 1', 'open 3', 'open 4'])
+  expect(await page.evaluate('window.third === document.activeElement')).toBe(true)
+})
+
+test('a stream sets the title, and what was said about a thing that went on goes with its end', async () => {
+  const body = '<div data-passing>it goes on</div><div data-live="/events">x</div>'
+  const { page } = await livePage(body, async (stream) => {
+    await stream.title('● done')
+    await stream.settled()
+  })
+  await page.getByText('it goes on').waitFor({ state: 'detached' })
+  expect(await page.title()).toBe('● done – jerry')
+})
+
+test('a page whose server does not answer says so, in its title too, until it answers again', async () => {
+  const { app } = await testWeb()
+  const first = await served(app)
+  const page = await browser.page()
+  await page.clock.install()
+  await page.goto(`${first.url}/runs`)
+  const title = await page.title()
+  const connected = page.waitForResponse(/events/)
+  await connected
+  await first.close()
+  await page.clock.fastForward(11_000)
+  await page.clock.runFor(2000)
+  await page.getByText(/Not up to date since .*: the server does not answer/).waitFor()
+  expect(await page.title()).toBe(`? ${title}`)
+  expect(await accessibilityFaults(page)).toEqual([])
+  const again = await serveWeb(app, { kind: 'tcp', host: '127.0.0.1', port: Number(new URL(first.url).port) })
+  onTestFinished(() => again.close())
+  const back = page.waitForResponse(/events/)
+  await page.clock.fastForward(16_000)
+  await back
+  await page.clock.runFor(2000)
+  await page.getByText('Not up to date').waitFor({ state: 'detached' })
+  expect(await page.title()).toBe(title)
+})
+
+test('a hidden page holds no connection, and catches up when it is seen again', async () => {
+  let open = 0
+  let opened = 0
+  const { page } = await livePage('<div id="a" data-live="/events">old</div>', async (stream) => {
+    open += 1
+    opened += 1
+    await stream.fragment('a', `look ${opened}`)
+    await new Promise((done) => stream.signal.addEventListener('abort', done))
+    open -= 1
+  })
+  const show = (hidden: boolean) =>
+    page.evaluate(`Object.defineProperty(document, 'hidden', { value: ${hidden}, configurable: true })
+      document.dispatchEvent(new Event('visibilitychange'))`)
+  await page.getByText('look 1').waitFor()
+  await show(true)
+  await expect.poll(() => open).toBe(0)
+  await show(false)
+  await page.getByText('look 2').waitFor()
+  expect(open).toBe(1)
 })

@@ -7,8 +7,15 @@ import { bytes } from './walk.ts'
 export interface Entered {
   /** The directory whose name for tar is the last of the `count` names in the list so far. */
   add(count: number, directory: BigIntStats): void
-  /** The first one, in the list's `names`, that is now something else; null if none is. One that is gone is no harm. */
-  exchanged(names: Iterable<string>, signal: AbortSignal): Promise<string | null>
+  /**
+   * The first one, in the list's `names`, in whose place something else is now; null if there is none. One that is gone
+   * is no harm. One that was made anew meanwhile (programs do that to their caches) is told to `onRenewed`.
+   */
+  exchanged(
+    names: Iterable<string>,
+    signal: AbortSignal,
+    onRenewed: (name: string) => void,
+  ): Promise<string | null>
 }
 
 const turnEvery = 500
@@ -27,7 +34,7 @@ export function entered(): Entered {
       places.set([BigInt(count), dev, ino], used)
       used += 3
     },
-    exchanged: async (names, signal) => {
+    exchanged: async (names, signal, onRenewed) => {
       let count = 0n
       let at = 0
       for (const name of names) {
@@ -35,7 +42,8 @@ export function entered(): Entered {
         count += 1n
         if (places[at] !== count) continue
         const is = lstatSync(bytes(name.slice(1)), { bigint: true, throwIfNoEntry: false })
-        if (is && !(is.isDirectory() && is.dev === places[at + 1] && is.ino === places[at + 2])) return name
+        if (is && !is.isDirectory()) return name
+        if (is && (is.dev !== places[at + 1] || is.ino !== places[at + 2])) onRenewed(name)
         at += 3
         if ((at / 3) % turnEvery !== 0) continue
         await nextTurn()

@@ -107,7 +107,9 @@ export async function appendTree(call: {
     const { missing, selfMissing } = expected.finish()
     if (wrong.signal.aborted) throw wrong.signal.reason
     if (selfMissing) throw new Problem('source_missing', { path: source.shown })
-    const exchanged = await directories.exchanged(list.names(), io.signal)
+    const exchanged = await directories.exchanged(list.names(), io.signal, (name) =>
+      warnings.add({ code: 'file_changed', path: shownPath(name) }),
+    )
     if (exchanged !== null) {
       const detail = 'the directory was exchanged while it was backed up'
       throw new Problem('source_unreadable', { path: shownPath(exchanged), detail })

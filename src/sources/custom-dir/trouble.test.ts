@@ -131,7 +131,6 @@ describe('nothing stays when', () => {
   test.each([
     ['for a link', 'dir', `ln -s "$to" dir`],
     ['for a link further down', 'dir/sub', `ln -s "$to/sub" old/sub; mv old dir`],
-    ['for another directory', 'dir', `mkdir -p dir/sub; echo other >dir/sub/b; echo other >dir/z`],
   ])('a directory is exchanged %s once tar has begun to write what is in it', async (_, which, put) => {
     const elsewhere = join(world.folder, 'elsewhere')
     mkdirSync(join(elsewhere, 'sub'), { recursive: true })
@@ -149,6 +148,16 @@ describe('nothing stays when', () => {
       facts: { path: inTree(which), detail: 'the directory was exchanged while it was backed up' },
     })
     expect(world.archives()).toEqual([])
+  })
+
+  test('a directory is made anew, as programs do with their caches: a warning names it', async () => {
+    mkdirSync(inTree('cache'), { recursive: true })
+    fill(inTree('cache/a-big'), 3)
+    writeFileSync(inTree('cache/b'), 'ours')
+    const once = `cd '${world.tree}' && test ! -e done && touch done`
+    const anew = `mv cache old; mkdir cache; echo other >cache/b`
+    const made = await world.produce({}, { run: whileTarWrites(run, `${once} && { ${anew}; }`) })
+    expect(made.warnings).toContainEqual({ code: 'file_changed', path: inTree('cache') })
   })
 
   test('the list of names is exchanged for another', async () => {

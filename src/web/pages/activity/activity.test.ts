@@ -25,18 +25,29 @@ test('tells who did what to what, newest first, in both languages', async () => 
   })
   await addActivity(deps.db, {
     ...entry,
-    actor: 'cli',
+    actor: 'cli (alice)',
     action: 'archive.delete',
     subject: 'old',
     facts: { reason: 'by hand', bytes: 2048 },
   })
   const text = visibleText(await (await get('/activity')).text())
   expect(text).toMatch(
-    /command line deleted the archive old by hand · 2 KiB.*schedule skipped a run nightly the job was still running · due on Saturday.*alice pinned the archive jerry_wiki_20261121/,
+    /from the command line \(alice\) deleted the archive old by hand · 2 KiB.*by the scheduler skipped a run nightly the job was still running · due on Saturday.*alice pinned the archive jerry_wiki_20261121/,
   )
   const french = await (await get('/activity', { 'accept-language': 'fr' })).text()
   expect(htmlProblems(french)).toEqual([])
-  expect(visibleText(french)).toContain('la ligne de commande a supprimé l’archive')
+  expect(visibleText(french)).toContain('en ligne de commande (alice) a supprimé l’archive')
+})
+
+test('why retention removed an archive and how much one holds is told in words', async () => {
+  const { get, deps } = await testWeb()
+  const entry = { at: testNow, actor: 'retention', subject: 'old', jobId: null }
+  await addActivity(deps.db, { ...entry, action: 'archive.delete', facts: { reason: 'beyond_gfs' } })
+  await addActivity(deps.db, { ...entry, action: 'archive.verify', facts: { members: 24 } })
+  const text = visibleText(await (await get('/activity')).text())
+  expect(text).toContain('24 members')
+  expect(text).toContain('not the newest of a kept day, week or month')
+  expect(text).not.toContain('beyond_gfs')
 })
 
 test('an action or a detail that nobody has words for is shown as it was noted', async () => {

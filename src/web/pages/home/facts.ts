@@ -61,7 +61,13 @@ export function homeReader(deps: WebDeps): HomeReader {
       const only = query.only === '' ? {} : { only: query.only }
       const ages = await backupAges(db)
       const overdue = overdueJobs(ages, at, config.timeZone)
-      const search = { search: query.search, offset: query.page * pageSize, limit: pageSize, now: at, overdue }
+      const search = {
+        search: query.search,
+        offset: query.page * pageSize,
+        limit: pageSize,
+        now: at,
+        overdue,
+      }
       const [sums, overview, needing, apps, space, covered] = await Promise.all([
         counts(db, at, overdue),
         jobOverview(db, { ...search, ...only }),

@@ -50,7 +50,8 @@ describe('the first visit', () => {
       enabled: true,
     })
     expect(await openRuns(web.deps.db)).toHaveLength(3)
-    expect(visibleText(await page(web))).toContain('2 of 2 apps protected')
+    // Protected by a job, not by an archive yet.
+    expect(visibleText(await page(web))).toContain('0 of 2 apps have a good backup')
   })
 
   test('nothing chosen creates nothing and says so', async () => {
@@ -65,7 +66,37 @@ describe('the first visit', () => {
     const web = await testWeb()
     web.machine.apps = []
     web.machine.parts = []
-    expect(visibleText(await page(web))).toContain('No YunoHost app was found')
+    for (const language of ['en', 'fr']) {
+      const html = await page(web, '/', language)
+      expect(html).not.toContain('action="/jobs/protect"')
+      expect(html).not.toContain('No YunoHost app was found')
+      expect(html).toContain('href="/jobs/new"')
+    }
+    expect(visibleText(await page(web))).toContain('YunoHost was not found here. Begin with a folder.')
+  })
+
+  test('a YunoHost without apps still offers the system', async () => {
+    const web = await testWeb()
+    web.machine.apps = []
+    const text = visibleText(await page(web))
+    expect(text).toContain('No YunoHost app was found')
+    expect(text).toContain('Create the jobs')
+  })
+
+  test('a YunoHost that does not answer is told as that; nothing is claimed, nothing offered', async () => {
+    const web = await testWeb()
+    web.machine.broken = new Problem('yunohost_failed', { detail: 'Could not   initialize\nLDAP' })
+    const html = await page(web)
+    const text = visibleText(html)
+    expect(text).toContain('YunoHost could not be asked which apps are installed')
+    expect(text).toContain('Could not initialize LDAP')
+    expect(text).not.toContain('could not make the backup')
+    expect(text).not.toContain('was found')
+    expect(text).not.toContain('not found')
+    expect(html).not.toContain('action="/jobs/protect"')
+    const response = await web.post('/jobs/protect', { apps: 'nocodb' })
+    expect([response.status, response.headers.get('location')]).toEqual([303, '/'])
+    expect(await listJobs(web.deps.db)).toEqual([])
   })
 })
 
@@ -79,6 +110,23 @@ describe('protecting', () => {
     await web.post('/jobs/protect', { apps: 'nocodb' })
     expect((await listJobs(web.deps.db)).map((job) => job.name)).toEqual(['nextcloud', 'nocodb'])
     expect(await openRuns(web.deps.db)).toEqual([])
+  })
+
+  test('many apps are all counted and reachable, and one button protects all of them', async () => {
+    const web = await testWeb()
+    await seedJob(web.deps.engine)
+    const [model] = web.machine.apps
+    if (!model) throw new Error('no app')
+    const others = Array.from({ length: 16 }, (_, i) => ({ ...model, id: `app${i}`, name: `App ${i}` }))
+    web.machine.apps = [model, ...others]
+    const html = await page(web)
+    expect(visibleText(html)).toContain('16 apps are not protected')
+    expect(visibleText(html)).toContain('and 4 more')
+    expect([...html.matchAll(/name="apps" value="app\d+"/g)]).toHaveLength(16)
+    expect(visibleText(html)).toContain('Protect all 16')
+    await web.post('/jobs/protect', { all: '1' })
+    expect(await listJobs(web.deps.db)).toHaveLength(17)
+    expect(visibleText(await page(web))).not.toContain('not protected')
   })
 
   test('an app whose job is turned off is not protected', async () => {
@@ -119,9 +167,100 @@ describe('what needs somebody', () => {
     const web = await testWeb()
     const job = await seedJob(web.deps.engine)
     await seedRun(web.deps.db, job.id)
+    web.machine.apps = web.machine.apps.filter((app) => app.id === 'nextcloud')
     const html = await page(web)
     expect(html).toContain('<title>● all is well – jerry</title>')
     expect(html).not.toContain('attention-title')
+  })
+
+  test('the title is not well while an app is not protected, or no job is turned on', async () => {
+    const web = await testWeb()
+    const job = await seedJob(web.deps.engine)
+    await seedRun(web.deps.db, job.id)
+    expect(await page(web)).toContain('<title>▲ 1 app not protected – jerry</title>')
+    await web.deps.engine.setJobEnabled(job.id, false, 'test')
+    expect(await page(web)).toContain('<title>– no job is turned on – jerry</title>')
+    expect(await page(web, '/', 'fr')).toContain('<title>– aucune tâche n’est active – jerry</title>')
+  })
+
+  test('a job whose archives are all gone or damaged, however well its runs end', async () => {
+    const web = await testWeb()
+    const job = await seedJob(web.deps.engine)
+    await seedRun(web.deps.db, job.id)
+    await seedArchives(
+      web.deps.db,
+      { name: 'gone', job_id: job.id, missing_at: testNow },
+      { name: 'bad', job_id: job.id, state: 'corrupted' },
+    )
+    const html = await page(web)
+    const text = visibleText(html)
+    expect(text).toContain('“nextcloud” has no good archive left: the file is gone or damaged.')
+    expect(text).toContain('1 archive is no longer in its folder')
+    expect(html).toContain('href="/archives?state=missing"')
+    expect(html).toContain(`formaction="/jobs/${job.id}/run"`)
+    expect(text).toContain('no archive nextcloud')
+    expect(text).toContain('0 of 2 apps have a good backup')
+    expect(text).toContain('no good backup yet')
+    expect(await page(web, '/?only=problem')).toContain('>nextcloud</a>')
+    await page(web, '/', 'fr')
+  })
+
+  test('a job whose backups are cancelled night after night', async () => {
+    const web = await testWeb()
+    const job = await seedJob(web.deps.engine)
+    await web.deps.db
+      .updateTable('jobs')
+      .set({ created_at: testNow - 9 * day })
+      .execute()
+    await seedRun(web.deps.db, job.id, { finished_at: testNow - 5 * day })
+    const nothing = { status: 'cancelled', archive_name: null, size_bytes: null } as const
+    for (let n = 4; n > 0; n--) {
+      await seedRun(web.deps.db, job.id, { ...nothing, finished_at: testNow - n * day })
+    }
+    const html = await page(web)
+    const text = visibleText(html)
+    expect(html).toMatch(/<title>■ 1 /)
+    expect(text).toContain('“nextcloud” has had no good backup for 5 d.')
+    expect(text).toContain('Its last good backup is older than its schedule allows. Run it now.')
+    expect(text).toContain('0 of 2 apps have a good backup')
+    expect(await page(web, '/?only=problem')).toContain('>nextcloud</a>')
+  })
+
+  test('says what YunoHost said, on one short line, and which target was not saved', async () => {
+    const web = await testWeb()
+    const bad = await seedJob(web.deps.engine, { name: 'bad' })
+    const detail = `Failed to collect\n files ${'x'.repeat(500)}`
+    const errorFacts = JSON.stringify({ detail })
+    const run = await seedRun(web.deps.db, bad.id, {
+      ...failed,
+      error_code: 'yunohost_failed',
+      error_facts: errorFacts,
+    })
+    const partial = await seedJob(web.deps.engine, { name: 'partial' })
+    const targets = [
+      { kind: 'app', id: 'nocodb', status: 'success' },
+      { kind: 'app', id: 'wiki', status: 'warning', detail: 'database was locked' },
+    ]
+    await seedRun(web.deps.db, partial.id, { status: 'warning', targets_json: JSON.stringify(targets) })
+    const html = await page(web)
+    expect(html).toMatch(/<code>Failed to collect files x{100,190}…<\/code>/)
+    expect(visibleText(html)).toContain('“partial” has 1 warning.')
+    expect(html).toContain('<code>database was locked</code>')
+    expect(await page(web, `/runs/${run}`)).toContain('<code>Failed to collect')
+  })
+
+  test('removal that was suspended says why in words', async () => {
+    const web = await testWeb()
+    for (const reason of ['clock_jump', 'size_collapse', 'verify_failed']) {
+      const job = await seedJob(web.deps.engine, { name: reason.replace('_', ' ') })
+      const change = { retention_hold: reason }
+      await web.deps.db.updateTable('jobs').set(change).where('id', '=', job.id).execute()
+    }
+    for (const language of ['en', 'fr']) {
+      expect(visibleText(await page(web, '/', language))).not.toMatch(
+        /clock_jump|size_collapse|verify_failed/,
+      )
+    }
   })
 
   test('comes worst first, each with what to do; the title counts', async () => {

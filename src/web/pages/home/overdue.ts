@@ -16,10 +16,7 @@ export function overdueJobs(ages: readonly BackupAge[], now: number, timeZone: s
 }
 
 /** Ids of apps with a job that has a good backup and is not overdue. */
-export function appsBackedUp(
-  ages: readonly BackupAge[],
-  overdueIds: readonly number[],
-): ReadonlySet<string> {
+export function appsBackedUp(ages: readonly BackupAge[], overdueIds: readonly number[]): ReadonlySet<string> {
   const late = new Set(overdueIds)
   return new Set(
     ages.flatMap(({ jobId, type, appId, lastSuccessAt }) =>

@@ -61,7 +61,8 @@ export function stateOfJob(facts: JobOverview, t: T): ShownState {
   if (standing === 'failing')
     return stateOfRun(lastRun?.status === 'interrupted' ? 'interrupted' : 'error', t)
   if (standing === 'no_archive') return { state: 'failed', label: t('jobs.state.no_archive') }
-  if (standing === 'late' || standing === 'overdue') return { state: 'failed', label: t('jobs.state.overdue') }
+  if (standing === 'late' || standing === 'overdue')
+    return { state: 'failed', label: t('jobs.state.overdue') }
   if (lastRun === null) return { state: 'never', label: t('jobs.state.never') }
   return stateOfRun(lastRun.status, t)
 }

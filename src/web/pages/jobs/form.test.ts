@@ -144,6 +144,25 @@ describe('retention', () => {
 })
 
 test.each([
+  [{ ...keep, 'retention.count': '0' }, 'retention.count', { min: 1, max: 100_000 }],
+  [{ 'retention.mode': 'daily', 'retention.days': '99999' }, 'retention.days', { min: 1, max: 36_500 }],
+  [
+    {
+      'retention.mode': 'gfs',
+      'retention.daily': '0',
+      'retention.weekly': '0',
+      'retention.monthly': '0',
+      'retention.yearly': '0',
+    },
+    'retention.daily',
+    { min: 1, max: 36_500 },
+  ],
+])('%o is told with both limits', (fields, field, facts) => {
+  const { errors } = jobInputOf(typed({ ...nightly, ...fields }))
+  expect(errors).toEqual([{ field, code: 'out_of_range', facts }])
+})
+
+test.each([
   ['0', 'out_of_range'],
   ['43201', 'out_of_range'],
   ['soon', 'not_number'],

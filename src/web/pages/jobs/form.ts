@@ -3,7 +3,11 @@ import { parseBytes } from '../../../domain/bytes.ts'
 import { parseCron } from '../../../domain/schedule.ts'
 import type { Job, JobHooks, JobInput } from '../../../domain/job.ts'
 import type { FieldError } from '../../../domain/problem.ts'
-import { retentionPolicySchema, type RetentionPolicy } from '../../../domain/retention-policy.ts'
+import {
+  retentionLimits,
+  retentionPolicySchema,
+  type RetentionPolicy,
+} from '../../../domain/retention-policy.ts'
 import { textOf, type FormValues } from './form-values.ts'
 import { cronOf, presets, usualWhen, type When } from './when.ts'
 
@@ -93,6 +97,10 @@ export function policyOf(values: FormValues, errors: FieldError[]): RetentionPol
   if (checked.success) return checked.data
   for (const issue of checked.error.issues) {
     const [name] = issue.path
+    if (name === 'maxBytes') {
+      errors.push({ field: 'retention.max_bytes', code: 'not_number', facts: { value: text } })
+      continue
+    }
     // Without a field: four periods of 0, which is told at the first of them.
     const [at, limits] = isLimited(name)
       ? [name, retentionLimits[name]]

@@ -145,6 +145,10 @@ describe('live', () => {
     expect(response.headers.get('content-type')).toContain('text/event-stream')
     const events = eventsOf(response)
     expect(await events.next()).toMatchObject({ value: { event: 'fragment', data: { id: 'run-status' } } })
+    const actions = (await events.next()).value
+    expect(actions).toMatchObject({ event: 'fragment', data: { id: 'run-actions' } })
+    expect(JSON.stringify(actions)).toContain('Cancel')
+    expect(await events.next()).toMatchObject({ value: { event: 'title' } })
     await appendFile(runLogPath(web.deps.config.dataDir, id), 'new <b>line</b>\n')
     expect(await events.next()).toMatchObject({
       value: { event: 'log', data: { cursor: 21, text: 'new <b>line</b>\n' } },
@@ -166,10 +170,12 @@ describe('live', () => {
     })
     const last = await events.next()
     expect(last).toMatchObject({ value: { event: 'fragment', data: { id: 'run-status' } } })
-    expect(JSON.stringify(last.value)).toContain('ended now, took 3\u00a0h 3\u00a0min')
+    expect(JSON.stringify(last.value)).toContain('ended just now, took 3\u00a0h 3\u00a0min')
     const rest = []
-    for await (const event of events) rest.push(event.event)
-    expect(rest).toEqual(['fragment', 'end'])
+    for await (const event of events) rest.push(event)
+    expect(rest.map((one) => one.event)).toEqual(['fragment', 'title', 'fragment', 'end'])
+    expect(JSON.stringify(rest[0])).toContain('Run again')
+    expect(JSON.stringify(rest[1])).toContain('● ok · Run')
   })
 
   test('goes on from where a lost connection was', async () => {
@@ -223,7 +229,21 @@ describe('the list', () => {
     const older = /href="(\/runs\?before=\d+)"/.exec(first)?.[1] ?? ''
     const second = await page(web, older)
     expect(second.match(/<tr>/g)).toHaveLength(1 + 11)
-    expect(second).not.toContain('href="/runs?before=')
+    expect(second).not.toContain('rel="next"')
+  })
+
+  test('is live: a run that begins appears without reloading', async () => {
+    const { web, job } = await withRun()
+    const live = /data-live="([^"]+)"/.exec(await page(web, '/runs'))?.[1] ?? ''
+    const events = eventsOf(await web.get(live))
+    expect(await events.next()).toMatchObject({ value: { data: { id: 'runs-queue' } } })
+    expect(await events.next()).toMatchObject({ value: { data: { id: 'runs-table' } } })
+    expect(await events.next()).toMatchObject({ value: { event: 'title' } })
+    expect(await events.next()).toMatchObject({ value: { event: 'settled' } })
+    await seedRun(web.deps.db, job.id, running)
+    const queue = (await events.next()).value
+    expect(JSON.stringify(queue)).toContain('running')
+    await events.return(undefined)
   })
 
   test('says that there is nothing yet', async () => {

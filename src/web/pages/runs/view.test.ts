@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Job } from '../../../domain/job.ts'
 import type { Run } from '../../../domain/run.ts'
 import { formats, translator } from '../../i18n.ts'
+import { shownRun } from './row.ts'
 import { runStatusView, runTitle } from './view.ts'
 
 const now = Date.UTC(2026, 10, 21, 9)
@@ -58,12 +59,12 @@ describe('a run that is working', () => {
   test('says how far it is and about how long it still takes', () => {
     expect(view().progress).toEqual({
       percent: 42,
-      text: '42 % · 16\u00a0GiB of 38\u00a0GiB · about 5\u00a0min left',
+      text: '42% · 16\u00a0GiB of 38\u00a0GiB · about 5\u00a0min left',
     })
   })
 
   test('does not guess in the first seconds', () => {
-    expect(view({ startedAt: now - 2000 }).progress?.text).toBe('42 % · 16\u00a0GiB of 38\u00a0GiB')
+    expect(view({ startedAt: now - 2000 }).progress?.text).toBe('42% · 16\u00a0GiB of 38\u00a0GiB')
   })
 
   test('shows what is done when the total is not known', () => {
@@ -136,6 +137,59 @@ describe('a run that has ended', () => {
     expect(listed).toContain('✓ Command after')
   })
 
+  test.each(['error', 'warning', 'cancelled'] as const)(
+    '(%s) lists no command after, nor before, when the job has none',
+    (status) => {
+      const errorCode = status === 'error' ? 'yunohost_failed' : status === 'cancelled' ? 'cancelled' : null
+      const listed = steps({ ...ended, status, step: 'post_hook', errorCode })
+      expect(listed.map((step) => step.slice(2))).toEqual([
+        'Check that the disk has room',
+        'Make the archive',
+        'Record the archive',
+        'Remove old archives',
+      ])
+      expect(listed.at(-1)).toBe('– Remove old archives')
+    },
+  )
+
+  test('by being cancelled is no failure anywhere on the page', () => {
+    const shown = view({ ...ended, status: 'cancelled', step: 'post_hook', errorCode: 'cancelled' })
+    expect(shown.state.state).toBe('never')
+    expect(shown.problem).toMatchObject({ tone: 'never', title: 'Cancelled' })
+    expect(shown.steps[1]).toMatchObject({ name: 'Make the archive', word: 'cancelled', tone: 'never' })
+    expect(shown.steps.map((step) => step.tone)).not.toContain('failed')
+    const before = view({ ...ended, status: 'cancelled', step: 'pre_hook', errorCode: 'cancelled' })
+    expect(before.steps[1]).toMatchObject({ name: 'Make the archive', state: 'cancelled' })
+  })
+
+  test('in the command before, which the job no longer has, still shows where it failed', () => {
+    expect(steps({ ...ended, status: 'error', step: 'post_hook', errorCode: 'hook_failed' })).toContain(
+      '■ Command before',
+    )
+  })
+
+  test('badly keeps what the program said', () => {
+    const errorFacts = { detail: 'Failed to collect files' }
+    const { problem } = view({ ...ended, status: 'error', errorCode: 'yunohost_failed', errorFacts })
+    expect(problem).toMatchObject({ tone: 'failed', detail: 'Failed to collect files' })
+  })
+
+  test('with a warning counts targets as well as warnings, each once, and no notes', () => {
+    const target = { kind: 'app', id: 'wiki', status: 'error' } as const
+    const mail = { kind: 'system', id: 'mail', status: 'warning' } as const
+    const targets = [target, mail, { ...target, id: 'fine', status: 'success' }] as const
+    const warned = { ...run, ...ended, status: 'warning' } as const
+    const line = (change: Partial<Run>) => shownRun({ ...warned, ...change }, t, f)
+    expect(line({ targets: [mail] })).toMatchObject({ note: '1 warning', plain: false })
+    const warnings = [
+      { code: 'target_failed' },
+      { code: 'sockets_skipped' },
+      { code: 'file_changed' },
+    ] as const
+    expect(line({ targets, warnings, warningCount: 3 }).note).toBe('3 warnings')
+    expect(line({ warnings: [{ code: 'sockets_skipped' }], warningCount: 1 }).plain).toBe(true)
+  })
+
   test('well has all its steps done', () => {
     expect(
       steps({ ...ended, status: 'success', step: 'retention' }).every((step) => step.startsWith('✓')),
@@ -174,7 +228,7 @@ describe('a run that has ended', () => {
 describe('a run that waits', () => {
   test('says for how long, or until when', () => {
     const queued = { status: 'queued', step: null, startedAt: null, progressDone: null } as const
-    expect(view(queued).line).toBe('for 3\u00a0min 20\u00a0s')
+    expect(view(queued).line).toBe('for 3\u00a0min 20\u00a0s · waits for its turn')
     expect(view({ ...queued, notBefore: now + 60_000 }).line).toContain('starts at')
     expect(view(queued).steps.every((step) => step.state === 'next')).toBe(true)
   })
