@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { archivesOfJob, listArchives, takenNames, totals } from './archives.ts'
 import { openDatabase, type Database } from './database.ts'
 import { storeDialect } from './dialect.ts'
-import { counts, jobOverview, jobsNeedingAttention } from './overview.ts'
+import { backupAges, counts, jobOverview, jobsNeedingAttention } from './overview.ts'
 import { deleteRunsBefore, lastSuccessAt, listRuns, listRunsOfJob, openRuns, runsBefore } from './runs.ts'
 import { Kysely } from 'kysely'
 import type { Q, Schema } from './schema.ts'
@@ -39,7 +39,8 @@ describe('with 1,000 jobs, 100,000 runs and 10,000 archives', () => {
     (q) => jobOverview(q, { limit: 50, offset: 950 }),
     (q) => jobOverview(q, { limit: 50, offset: 0, search: '77' }),
     (q) => counts(q, now),
-    (q) => jobsNeedingAttention(q, 5, now),
+    (q) => jobsNeedingAttention(q, 5, now, [5, 6]),
+    backupAges,
     (q) => listRunsOfJob(q, 500, { limit: 50 }),
     (q) => listRuns(q, { status: 'error', limit: 50 }),
     openRuns,

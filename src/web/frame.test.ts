@@ -162,3 +162,18 @@ test('a client that hung up is no status for a page', async () => {
   expect(answer.status).toBe(200)
   expect(await answer.text()).toContain('Cancelled')
 })
+
+test('a form that is shown again with what was typed has no switches that would lose it', async () => {
+  const { get, post } = await testWeb()
+  const answer = await post('/settings', { historyDays: 'many' })
+  expect(answer.status).toBe(422)
+  expect(await answer.text()).not.toContain('action="/preferences"')
+  expect(await (await get('/settings')).text()).toContain('action="/preferences"')
+})
+
+test('the switches of a page that answers a POST lead to an address that can be asked for', async () => {
+  const { post } = await testWeb()
+  const answer = await post('/jobs/999/run')
+  expect(answer.status).toBe(404)
+  expect(await answer.text()).toContain('name="back" value="/"')
+})

@@ -35,7 +35,7 @@ export function live(c: WebContext, body: (stream: LiveStream) => Promise<void>)
       sse.onAbort(() => gone.abort())
       // An event, not a comment: scripts cannot see comments, and a silent server must be told from a quiet one.
       const beat = setInterval(
-        () => void sse.writeSSE({ event: 'beat', data: 'still here' }).catch(() => gone.abort()),
+        () => void sse.writeSSE({ event: 'beat', data: '{}' }).catch(() => gone.abort()),
         heartbeatMs,
       )
       try {
@@ -47,7 +47,7 @@ export function live(c: WebContext, body: (stream: LiveStream) => Promise<void>)
               event: 'title',
               data: JSON.stringify({ text: `${text} – ${config.instanceName}` }),
             }),
-          settled: () => sse.writeSSE({ event: 'settled', data: 'done' }),
+          settled: () => sse.writeSSE({ event: 'settled', data: '{}' }),
           log: (cursor, text) =>
             sse.writeSSE({ event: 'log', id: String(cursor), data: JSON.stringify({ cursor, text }) }),
         })

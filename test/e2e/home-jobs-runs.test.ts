@@ -179,7 +179,7 @@ test('everything works without scripts: create, correct, run, cancel, turn off, 
   await page.getByText('This job is turned off').waitFor()
   await page.getByRole('link', { name: 'Delete', exact: true }).click()
   await page.getByRole('button', { name: 'Delete the job “wiki files”' }).click()
-  await page.getByText('Its archives stay.').waitFor()
+  await page.getByText('The job “wiki files” was deleted.', { exact: true }).waitFor()
   expect((await listJobs(web.deps.db)).map((job) => job.name)).not.toContain('wiki files')
 })
 

@@ -6,9 +6,10 @@ import { testNow, testWeb } from '../../../../test/support/web.ts'
 
 const jobs = 1000
 const runsEach = 100
+const archivesEach = 10
 
 test(
-  'with 1,000 jobs and 100,000 runs a page weighs less than 100 KB with its files',
+  'with 1,000 jobs, 100,000 runs and 10,000 archives a page weighs less than 100 KB with its files',
   { timeout: 120_000 },
   async () => {
     const web = await testWeb()
@@ -34,6 +35,13 @@ test(
       'archive-' || i, 400000000 + i,
       CASE WHEN i >= ${jobs * (runsEach - 1)} AND i % 10 = 0 THEN 'yunohost_failed' END
     FROM n`.execute(db)
+    // The newest archive of every hundredth job is damaged; runs and archives know each other by name.
+    await sql`
+    INSERT INTO archives (name, file, fingerprint, type, app, created_at, size_bytes, state, origin, job_id, info_json)
+    SELECT archive_name, archive_name || '.tar', '1:1:1:' || id, 'ynh_app', 'nextcloud', started_at, size_bytes,
+      iif(job_id % 100 = 5 AND id > ${jobs * (runsEach - 1)}, 'corrupted', 'ok'), 'local', job_id,
+      json_object('description', hex(zeroblob(1000)))
+    FROM runs WHERE id > ${jobs * (runsEach - archivesEach)}`.execute(db)
 
     const times: number[] = []
     let html = ''
@@ -44,7 +52,7 @@ test(
     }
     const median = times.toSorted((a, b) => a - b)[10] ?? 0
     process.stdout.write(
-      `home with 1,000 jobs and 100,000 runs: ${median.toFixed(1)} ms (median), ${html.length} bytes\n`,
+      `home with 1,000 jobs, 100,000 runs and 10,000 archives: ${median.toFixed(1)} ms (median), ${html.length} bytes\n`,
     )
     const files = [...html.matchAll(/(?:href|src)="(\/static\/[^"]+)"/g)].map(([, path]) => path ?? '')
     let bytes = Buffer.byteLength(html)

@@ -332,6 +332,37 @@ describe('actions', () => {
     expect(web.machine.deleted).toEqual([])
   })
 
+  test('deleting a job without archives speaks of none', async () => {
+    const web = await testWeb()
+    const job = await seedJob(web.deps.engine)
+    for (const language of ['en', 'fr']) {
+      const text = visibleText(await page(web, `/jobs/${job.id}/delete`, language))
+      expect(text).toContain(language === 'en' ? 'It has no archive.' : 'Elle n’a aucune archive.')
+      expect(text).not.toContain('(0')
+    }
+    const cookie = (await web.post(`/jobs/${job.id}/delete`)).headers.get('set-cookie') ?? ''
+    const home = await (await web.get('/', { cookie: cookie.split(';')[0] ?? '' })).text()
+    expect(home).toContain('was deleted.')
+    expect(home).not.toContain('Its archives stay')
+  })
+
+  test('is live: buttons, runs and title follow what happens', async () => {
+    const web = await testWeb()
+    const job = await seedJob(web.deps.engine)
+    await seedRun(web.deps.db, job.id, running)
+    const html = await page(web, `/jobs/${job.id}`)
+    expect(html).toContain('<title>◌ ')
+    const live = /data-live="([^"]+)"/.exec(html)?.[1] ?? ''
+    const { body } = await web.get(live)
+    let told = ''
+    for await (const chunk of body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      told += chunk
+      if (told.includes('event: title')) break
+    }
+    for (const id of ['job-actions', 'job-runs', 'job-archives']) expect(told).toContain(`"id":"${id}"`)
+    expect(told).toContain('Watch the run')
+  })
+
   test('a job with a run that is working is not deleted', async () => {
     const web = await testWeb()
     const job = await seedJob(web.deps.engine)
