@@ -358,8 +358,7 @@ export const en = {
   'jobs.hold_hint':
     'Something looked wrong, so removal waits until you have looked. If all is well, allow it again.',
   'jobs.hold_reason.verify_failed': 'an archive turned out to be damaged',
-  'jobs.hold_reason.clock_jump':
-    'the clock seems to have jumped ahead: all other backups look very old',
+  'jobs.hold_reason.clock_jump': 'the clock seems to have jumped ahead: all other backups look very old',
   'jobs.hold_reason.size_collapse': 'the newest backup is much smaller than the ones before',
   'jobs.release': 'Allow removal again',
   'jobs.skipped': 'Runs that were skipped',

@@ -3,25 +3,31 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { engineBench, type Answers, type EngineBench } from '../../test/support/engine.ts'
 import { eventually } from '../../test/support/eventually.ts'
 import { Problem } from '../domain/problem.ts'
-import { claimRun, getRun, insertRun, requestCancel } from '../store/runs.ts'
+import { claimRun, getRun, insertRun, listRuns, requestCancel } from '../store/runs.ts'
 import { createRunEvents } from './events.ts'
 import { createQueue, type Queue } from './queue.ts'
 
 let queue: Queue | undefined
 afterEach(() => queue?.close())
 
-/** Answers of a helper whose backups take until `release` is called. */
+interface Backup {
+  /** What is backed up: the middle of the archive's name. */
+  readonly app: string
+  readonly fail: () => void
+}
+
+/** Answers of a helper whose backups take until they are told to fail. */
 function slowBackups() {
-  const waiting: (() => void)[] = []
+  const underWay: Backup[] = []
   const answers: Answers = {
     'source.estimate': () => ({ bytes: 10, files: 1 }),
     disk: () => ({ totalBytes: 1e12, freeBytes: 1e12 }),
-    'source.produce': () =>
+    'source.produce': ({ archive }) =>
       new Promise((_, reject) => {
-        waiting.push(() => reject(new Problem('yunohost_failed')))
+        underWay.push({ app: archive.app, fail: () => reject(new Problem('yunohost_failed')) })
       }),
   }
-  return { answers, waiting }
+  return { answers, underWay }
 }
 
 async function queued(bench: EngineBench, name: string, type: string): Promise<number> {
@@ -47,32 +53,32 @@ function open(bench: EngineBench): Queue {
 
 describe('the queue', () => {
   test('runs one yunohost job at a time beside the others, and the next when one ends', async () => {
-    const { answers, waiting } = slowBackups()
+    const { answers, underWay } = slowBackups()
     const bench = await engineBench(answers)
-    const ids = [await queued(bench, 'one', 'ynh_app'), await queued(bench, 'two', 'ynh_app')]
-    const other = await queued(bench, 'dir', 'custom_dir')
+    await queued(bench, 'one', 'ynh_app')
+    await queued(bench, 'two', 'ynh_app')
+    await queued(bench, 'dir', 'custom_dir')
     const it = open(bench)
+    const begun = () => underWay.map((one) => one.app).toSorted()
     await it.pump()
-    await eventually(() => waiting.length === 2)
-    const statuses = async () =>
-      Promise.all([...ids, other].map(async (id) => (await getRun(bench.deps.db, id))?.status))
-    expect(await statuses()).toEqual(['running', 'queued', 'running'])
-    waiting[0]?.()
-    await eventually(async () => (await statuses())[1] === 'running')
-    for (const release of waiting) release()
-    await eventually(() => waiting.length === 3)
-    waiting[2]?.()
+    await eventually(() => underWay.length === 2)
+    expect(begun()).toEqual(['dir', 'one'])
+    underWay.find((one) => one.app === 'one')?.fail()
+    await eventually(() => underWay.length === 3)
+    expect(begun()).toEqual(['dir', 'one', 'two'])
+    for (const one of underWay) one.fail()
     await it.idle()
-    expect(await statuses()).toEqual(['error', 'error', 'error'])
+    const runs = await listRuns(bench.deps.db, { limit: 10 })
+    expect(runs.map((run) => run.status)).toEqual(['error', 'error', 'error'])
   })
 
   test('a cancelled run is never started', async () => {
-    const { answers, waiting } = slowBackups()
+    const { answers, underWay } = slowBackups()
     const bench = await engineBench(answers)
     const id = await queued(bench, 'one', 'ynh_app')
     await requestCancel(bench.deps.db, id)
     await open(bench).pump()
-    expect(waiting).toEqual([])
+    expect(underWay).toEqual([])
   })
 
   test('a run of a type that this version does not know fails by itself and stops nobody', async () => {
