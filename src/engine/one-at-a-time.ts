@@ -10,20 +10,19 @@ export function oneAtATime<T>(work: () => Promise<T>): () => Promise<T> {
 
   const begin = (): Promise<T> => {
     const round = work()
-    const settled = round.then(
-      () => undefined,
-      () => undefined,
-    )
-    running = settled
-    void settled.then(() => {
-      if (running === settled) running = null
-    })
+    const ended = () => {
+      // Unless a next round has been asked for: that one begins in the same turn.
+      if (next === null) running = null
+    }
+    running = round.then(ended, ended)
     return round
   }
 
   return () => {
+    if (next !== null) return next
     if (running === null) return begin()
-    next ??= running.then(() => {
+    const after = running
+    next = after.then(() => {
       next = null
       return begin()
     })

@@ -29,5 +29,7 @@ test('finds the one directory of thousands that was exchanged, and none before',
   expect(renewed).toEqual([`.${folder}/d7`])
   symlinkSync('old', join(folder, 'd2400'))
   expect(await look()).toBe(`.${folder}/d2400`)
-  await expect(directories.exchanged(names, AbortSignal.abort(), () => undefined)).rejects.toThrow()
+  await expect(directories.exchanged(names, AbortSignal.abort(), () => undefined)).rejects.toMatchObject({
+    name: 'AbortError',
+  })
 })
