@@ -66,8 +66,6 @@ async function installModules() {
   const code = await spawned('npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error'])
   if (code !== 0) fail(`npm ci failed with exit code ${code}`)
   writeFileSync(stamp, want)
-  // Fills the cache of compiled code, so that the first real start is as quick and small as the later ones.
-  await run('node', ['bin/backupmanager.js', 'version'], 'ignore')
 }
 
 /** Debian packages of the programs that are not here. */
@@ -125,7 +123,7 @@ async function vitest(args) {
 }
 
 /** Starts a program with the project's own Node.js and tools first in PATH. */
-function run(file, args, stdio) {
+function run(file, args) {
   const local = join(modules, '.bin')
   const path = [local, ...(process.env.PATH ?? '').split(delimiter), ...systemFolders]
   const env = { ...process.env, PATH: [...new Set(path)].join(delimiter) }
@@ -135,13 +133,13 @@ function run(file, args, stdio) {
       `Node.js 24 or newer is needed, this is ${process.versions.node}: remove node_modules and try again.`,
     )
   }
-  return spawned(file === 'node' ? node : join(local, file), args, env, stdio)
+  return spawned(file === 'node' ? node : join(local, file), args, env)
 }
 
 /** The exit code; signals meant for this process are handed on. */
-function spawned(file, args, env = process.env, stdio = 'inherit') {
+function spawned(file, args, env = process.env) {
   return new Promise((resolve) => {
-    const child = spawn(file, args, { cwd: root, stdio, env })
+    const child = spawn(file, args, { cwd: root, stdio: 'inherit', env })
     const hand = (signal) => child.kill(signal)
     // Ctrl-C reaches the child by itself; this process only has to outlive it.
     const wait = () => {}
