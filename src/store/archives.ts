@@ -16,7 +16,7 @@ export {
   upsertArchives,
 } from './archive-catalogue.ts'
 
-/** Null also when its file is gone or being deleted. Throws `database_damaged` when the row's JSON cannot be read. */
+/** Null also when its file is gone or being deleted. Throws `record_damaged` when the row's JSON cannot be read. */
 export async function getArchive(q: Q, name: string): Promise<Archive | null> {
   const row = await q
     .selectFrom('archives')

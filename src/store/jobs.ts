@@ -35,7 +35,7 @@ export async function dueJobs(q: Q, now: number): Promise<Listed<Job>[]> {
   return rows.map((row) => readListed(row, toJob))
 }
 
-/** Throws `database_damaged` when the row's JSON cannot be read. */
+/** Throws `record_damaged` when the row's JSON cannot be read. */
 export async function getJob(q: Q, id: number): Promise<Job | null> {
   const row = await q.selectFrom('jobs').selectAll().where('id', '=', id).executeTakeFirst()
   return row ? readOne('jobs', row.id, row, toJob) : null

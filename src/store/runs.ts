@@ -66,7 +66,7 @@ export async function insertRun(q: Q, run: NewRun): Promise<Run | null> {
   }
 }
 
-/** Throws `database_damaged` when the row's JSON cannot be read. */
+/** Throws `record_damaged` when the row's JSON cannot be read. */
 export async function getRun(q: Q, id: number): Promise<Run | null> {
   const row = await q.selectFrom('runs').select(runColumns).where('id', '=', id).executeTakeFirst()
   return row ? readOne('runs', row.id, row, toRun) : null

@@ -4,10 +4,10 @@ import { resolve } from 'node:path'
 import type { FieldError, FieldErrorCode } from '../../domain/problem.ts'
 import { errorCode } from '../../sys/files.ts'
 import type { Places } from '../source.ts'
-import { excludesOf, patternError } from './excludes.ts'
+import { patternError } from './excludes.ts'
 import { sourcePath, type SourcePath } from './paths.ts'
 import type { Settings } from './settings.ts'
-import { walk } from './walk.ts'
+import { walkSource } from './walk-source.ts'
 
 const field = 'config.source_path'
 
@@ -28,12 +28,6 @@ export async function check(
   return (await leavesNothing(settings, source, io))
     ? [{ field: 'config.excludes', code: 'excludes_everything' }]
     : []
-}
-
-/** `dev:ino` of the directories that must never be entered, be they mounted into the source by another way. */
-export function neverEntered(places: Places): Set<string> {
-  const found = [places.archivesDir, places.dataDir].map((path) => statSync(path, { throwIfNoEntry: false }))
-  return new Set(found.filter((stats) => stats !== undefined).map((stats) => `${stats.dev}:${stats.ino}`))
 }
 
 function placeError(settings: Settings, source: SourcePath, places: Places): FieldErrorCode | null {
@@ -81,12 +75,7 @@ async function leavesNothing(
   io: { readonly places: Places; readonly signal: AbortSignal },
 ): Promise<boolean> {
   if (settings.excludes.length === 0) return false
-  const totals = await walk({
-    root: source.root,
-    excludes: excludesOf(settings.excludes),
-    oneFileSystem: settings.one_file_system,
-    never: neverEntered(io.places),
-    signal: io.signal,
+  const totals = await walkSource(settings, source, io, {
     onEntry: (_, isDirectory) => isDirectory,
   })
   return totals.files === 0 && totals.excluded > 0

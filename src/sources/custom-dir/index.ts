@@ -4,12 +4,11 @@ import type { Estimate } from '../../domain/helper-protocol.ts'
 import { Problem } from '../../domain/problem.ts'
 import { asProblem } from '../../sys/files.ts'
 import type { Source, SourceIo } from '../source.ts'
-import { check, neverEntered } from './check.ts'
-import { excludesOf } from './excludes.ts'
+import { check } from './check.ts'
 import { sourcePath } from './paths.ts'
 import { produce } from './produce.ts'
 import { settingsSchema, type Settings } from './settings.ts'
-import { walk } from './walk.ts'
+import { walkSource } from './walk-source.ts'
 
 export const customDir: Source<Settings> = {
   id: 'custom_dir',
@@ -28,12 +27,7 @@ async function estimate(settings: Settings, io: SourceIo): Promise<Estimate> {
   const source = sourcePath(settings.source_path)
   if (!source) throw new Problem('source_missing', { path: settings.source_path })
   try {
-    const totals = await walk({
-      root: source.root,
-      excludes: excludesOf(settings.excludes),
-      oneFileSystem: settings.one_file_system,
-      never: neverEntered(io.places),
-      signal: io.signal,
+    const totals = await walkSource(settings, source, io, {
       onEntry: () => undefined,
     })
     return { bytes: totals.tarBytes + 64 * 1024, files: totals.files }

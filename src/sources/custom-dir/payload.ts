@@ -5,15 +5,14 @@ import type { TarMember } from '../../archive/tar-scanner.ts'
 import { Problem } from '../../domain/problem.ts'
 import { removeIfExists } from '../../sys/files.ts'
 import type { SourceIo } from '../source.ts'
-import { neverEntered } from './check.ts'
-import { excludesOf } from './excludes.ts'
 import { entered, type Entered } from './entered.ts'
 import { expectMembers } from './expected-members.ts'
 import { createList, type ListFile } from './list-file.ts'
 import { shownPath, tarName, type SourcePath } from './paths.ts'
 import type { Settings } from './settings.ts'
 import { tarArguments, tarEnvironment } from './tar-command.ts'
-import { walk, type WalkTotals } from './walk.ts'
+import type { WalkTotals } from './walk.ts'
+import { walkSource } from './walk-source.ts'
 import { addWalkWarnings, type Warnings } from './warnings.ts'
 
 /** The tree as it was found. */
@@ -37,12 +36,7 @@ export async function listTree(
   try {
     const directories = entered()
     for (const parent of [...source.parents, source.self]) list.add(parent)
-    const totals = await walk({
-      root: source.root,
-      excludes: excludesOf(settings.excludes),
-      oneFileSystem: settings.one_file_system,
-      never: neverEntered(io.places),
-      signal: io.signal,
+    const totals = await walkSource(settings, source, io, {
       onEntry: (path) => list.add(tarName(source, path)),
       onEnter: (directory) => directories.add(list.count(), directory),
     })
