@@ -12,7 +12,7 @@ import type { EngineDeps } from './deps.ts'
 import type { Actor, DiskState, Engine } from './engine.ts'
 import { createRunEvents } from './events.ts'
 import { startHousekeeping, type Housekeeping } from './housekeeping.ts'
-import { changeJob, checkJob, createJob, enableJob, mustExist, releaseRetention, removeJob } from './jobs.ts'
+import { changeJob, checkJob, createJob, enableJob, mustGetJob, releaseRetention, removeJob } from './jobs.ts'
 import { createMachine } from './machine.ts'
 import { applyRetention, deleteArchive, previewRetention } from './prune.ts'
 import { createQueue, nothing, waitForRun } from './queue.ts'
@@ -89,7 +89,7 @@ export async function createEngine(deps: EngineDeps): Promise<EngineControl> {
     releaseRetention: (id, actor) => releaseRetention(deps, id, actor),
 
     async startRun(jobId, trigger, actor) {
-      const job = await mustExist(deps, jobId)
+      const job = await mustGetJob(deps, jobId)
       const now = deps.clock.now()
       const run = await deps.db.transaction().execute(async (trx) => {
         const inserted = await insertRun(trx, {
@@ -146,10 +146,10 @@ export async function createEngine(deps: EngineDeps): Promise<EngineControl> {
       return run
     },
 
-    previewRetention: async (jobId, policy) => previewRetention(deps, await mustExist(deps, jobId), policy),
+    previewRetention: async (jobId, policy) => previewRetention(deps, await mustGetJob(deps, jobId), policy),
 
     async applyRetention(jobId, actor) {
-      const job = await mustExist(deps, jobId)
+      const job = await mustGetJob(deps, jobId)
       return applyRetention(
         deps,
         job.id,

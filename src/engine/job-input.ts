@@ -1,8 +1,8 @@
 // Turns what an admin typed into a job that can be stored, or the list of all wrong fields. Looks at no machine.
 import type { z } from 'zod'
-import type { JobHooks, JobInput } from '../domain/job.ts'
+import type { Job, JobHooks, JobInput } from '../domain/job.ts'
 import { fieldErrorCodes, type FieldError, type FieldErrorCode } from '../domain/problem.ts'
-import { retentionPolicySchema, type RetentionPolicy } from '../domain/retention-policy.ts'
+import { retentionPolicySchema } from '../domain/retention-policy.ts'
 import { parseCron } from '../domain/schedule.ts'
 import type { AnySource } from '../sources/source.ts'
 
@@ -12,17 +12,10 @@ const TIMEOUT_MIN_S = 60
 const TIMEOUT_MAX_S = 30 * 86_400
 
 /** A job's fields after checking, before the database gives it an id. */
-export interface CheckedJob {
-  readonly name: string
-  readonly source: AnySource
-  readonly config: Readonly<Record<string, unknown>>
-  readonly cronExpr: string
-  readonly retention: RetentionPolicy
-  readonly enabled: boolean
-  readonly coreOnly: boolean
-  readonly hooks: JobHooks
-  readonly timeoutS: number | null
-}
+export type CheckedJob = Pick<
+  Job,
+  'name' | 'config' | 'cronExpr' | 'retention' | 'enabled' | 'coreOnly' | 'hooks' | 'timeoutS'
+> & { readonly source: AnySource }
 
 export type CheckedInput =
   | { readonly ok: true; readonly job: CheckedJob }

@@ -56,7 +56,7 @@ export async function createJob(deps: EngineDeps, input: JobInput, actor: Actor)
 
 /** The changed job; its next run is computed anew. */
 export async function changeJob(deps: EngineDeps, id: number, input: JobInput, actor: Actor): Promise<Job> {
-  await mustExist(deps, id)
+  await mustGetJob(deps, id)
   const fields = await accepted(deps, input, id)
   const now = deps.clock.now()
   return deps.db.transaction().execute(async (trx) => {
@@ -73,7 +73,7 @@ export async function changeJob(deps: EngineDeps, id: number, input: JobInput, a
 
 /** Removes the job and its history; refused while it has an open run. Its archives stay. */
 export async function removeJob(deps: EngineDeps, id: number, actor: Actor): Promise<void> {
-  const job = await mustExist(deps, id)
+  const job = await mustGetJob(deps, id)
   const runs = await runIdsOfJob(deps.db, id)
   await deps.db.transaction().execute(async (trx) => {
     if ((await openRuns(trx)).some((run) => run.jobId === id)) {
@@ -93,7 +93,7 @@ export async function removeJob(deps: EngineDeps, id: number, actor: Actor): Pro
 
 /** Turning a job on computes its next run from now: what it missed while off is not caught up. */
 export async function enableJob(deps: EngineDeps, id: number, enabled: boolean, actor: Actor): Promise<Job> {
-  const job = await mustExist(deps, id)
+  const job = await mustGetJob(deps, id)
   const now = deps.clock.now()
   return deps.db.transaction().execute(async (trx) => {
     const changed = await updateJob(trx, id, { enabled, updatedAt: now })
@@ -112,7 +112,7 @@ export async function enableJob(deps: EngineDeps, id: number, enabled: boolean, 
 
 /** Lets retention remove again after an anomaly. */
 export async function releaseRetention(deps: EngineDeps, id: number, actor: Actor): Promise<Job> {
-  const job = await mustExist(deps, id)
+  const job = await mustGetJob(deps, id)
   return deps.db.transaction().execute(async (trx) => {
     await setRetentionHold(trx, id, null)
     await addActivity(trx, {
@@ -127,7 +127,7 @@ export async function releaseRetention(deps: EngineDeps, id: number, actor: Acto
 }
 
 /** The job, or `job_not_found`. */
-export async function mustExist(deps: EngineDeps, id: number): Promise<Job> {
+export async function mustGetJob(deps: EngineDeps, id: number): Promise<Job> {
   return mustGet(await getJob(deps.db, id), id)
 }
 

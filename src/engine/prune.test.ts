@@ -146,6 +146,18 @@ describe('retention looks again before it removes', () => {
   })
 })
 
+test('a job that runs four times a year is not taken for a clock that jumped', async () => {
+  const bench = await engineBench(deletes)
+  const job = await bench.addJob({ cronExpr: '0 3 1 1,4,7,10 *', retention: { mode: 'count', count: 2 } })
+  bench.setNow('2026-10-01T01:00:00Z')
+  for (const day of ['2026-01-01', '2026-04-01', '2026-07-01', '2026-10-01']) {
+    await bench.addArchive(`quarter-${day}`, { jobId: job.id, createdAt: Date.parse(`${day}T01:00:00Z`) })
+  }
+  await applyRetention(bench.deps, job.id, 'test', quiet)
+  expect(await archivesOfJob(bench.deps.db, job.id)).toHaveLength(2)
+  expect((await getJob(bench.deps.db, job.id))?.retentionHold).toBeNull()
+})
+
 describe('deleting by hand', () => {
   test('refuses what is pinned, in use or unknown, and asks the helper nothing', async () => {
     const { deps, calls } = await benchWithFive()

@@ -4,14 +4,16 @@ import type { Archive } from '../domain/archive.ts'
 import type { Job } from '../domain/job.ts'
 import { isProblem, Problem, type ProblemCode } from '../domain/problem.ts'
 import type { RetentionPolicy } from '../domain/retention-policy.ts'
+import { parseCron } from '../domain/schedule.ts'
 import { planRetention } from '../domain/retention.ts'
 import { addActivity } from '../store/activity.ts'
 import { archivesOfJob, getArchive, markDeleting, removeArchives, unmarkDeleting } from '../store/archives.ts'
 import { acquireHold, heldNames, releaseHold } from '../store/holds.ts'
-import { getJob, setRetentionHold } from '../store/jobs.ts'
+import { setRetentionHold } from '../store/jobs.ts'
 import { rescan } from './catalogue.ts'
 import type { EngineDeps } from './deps.ts'
 import type { Actor, RetentionPreview } from './engine.ts'
+import { mustGetJob } from './jobs.ts'
 
 /** An admin's own hook of YunoHost may hang; nothing else may wait for it for ever. */
 const DELETE_LIMIT_MS = 15 * 60_000
@@ -19,6 +21,7 @@ const DELETE_LIMIT_MS = 15 * 60_000
 const DELETE_LEASE_MS = DELETE_LIMIT_MS + 60_000
 /** A server that was off for so long deserves a look, too, before its old backups go. */
 const DOUBTFUL_GAP_MS = 45 * 86_400_000
+const DOUBTFUL_INTERVALS = 3
 
 /** Nothing is wrong then: the archive goes after the next successful run. YunoHost may be busy for hours. */
 const waits: ReadonlySet<ProblemCode> = new Set(['archive_in_use', 'archive_pinned', 'yunohost_busy'])
@@ -57,8 +60,9 @@ export async function applyRetention(
 ): Promise<RetentionPreview> {
   // The directory is the truth: an archive that somebody deleted must not count as one that is kept.
   await rescan(deps, signal)
-  const preview = await previewRetention(deps, await mustGetJob(deps, jobId))
-  const hold = await holdOf(deps, jobId, preview)
+  const job = await mustGetJob(deps, jobId)
+  const preview = await previewRetention(deps, job)
+  const hold = await holdOf(deps, job, preview)
   if (hold !== null) {
     log(`retention is suspended (${hold}): nothing removed`)
     return nothingRemoved(preview)
@@ -78,10 +82,9 @@ export async function applyRetention(
 }
 
 /** Why nothing may be removed now; a clock that seems to have jumped ahead suspends removal from now on. */
-async function holdOf(deps: EngineDeps, jobId: number, preview: RetentionPreview): Promise<string | null> {
-  const job = await mustGetJob(deps, jobId)
+async function holdOf(deps: EngineDeps, job: Job, preview: RetentionPreview): Promise<string | null> {
   if (job.retentionHold !== null) return job.retentionHold
-  if (preview.plan.remove.length === 0 || !clockJumped(preview.archives, deps.clock.now())) return null
+  if (preview.plan.remove.length === 0 || !clockJumped(deps, job, preview.archives)) return null
   await suspendRetention(deps, job, 'clock_jump')
   return 'clock_jump'
 }
@@ -103,10 +106,16 @@ export async function suspendRetention(
   })
 }
 
-/** True when all archives but the newest one are so old that the clock, rather than the backups, is in doubt. */
-export function clockJumped(archives: readonly Pick<Archive, 'createdAt'>[], now: number): boolean {
+/**
+ * True when all archives but the newest one are so old that the clock, rather than the backups, is in doubt. A job that
+ * runs four times a year has such gaps by itself.
+ */
+function clockJumped(deps: EngineDeps, job: Job, archives: readonly Pick<Archive, 'createdAt'>[]): boolean {
+  const now = deps.clock.now()
+  const cron = parseCron(job.cronExpr, deps.timeZone)
+  const usual = cron.ok ? DOUBTFUL_INTERVALS * (cron.schedule.intervalMs(now) ?? 0) : 0
   const [, second] = archives.map((one) => one.createdAt).toSorted((a, b) => b - a)
-  return second !== undefined && now - second > DOUBTFUL_GAP_MS
+  return second !== undefined && now - second > Math.max(DOUBTFUL_GAP_MS, usual)
 }
 
 function nothingRemoved(preview: RetentionPreview): RetentionPreview {
@@ -164,12 +173,6 @@ async function deleteFiles(deps: EngineDeps, name: string, signal?: AbortSignal)
     await unmarkDeleting(deps.db, name)
     throw error
   }
-}
-
-async function mustGetJob(deps: EngineDeps, id: number): Promise<Job> {
-  const job = await getJob(deps.db, id)
-  if (!job) throw new Problem('job_not_found', { id })
-  return job
 }
 
 async function mustExist(deps: EngineDeps, name: string): Promise<Archive> {

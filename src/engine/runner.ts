@@ -223,7 +223,7 @@ async function lookForCollapse(deps: EngineDeps, work: RunWork, produced: Produc
   const earlier = (await archivesOfJob(deps.db, work.job.id)).filter(
     (one) => one.name !== archiveOf(produced) && one.state !== 'corrupted',
   )
-  const sizes = earlier.toSorted((a, b) => b.createdAt - a.createdAt).map((one) => one.sizeBytes)
+  const sizes = earlier.map((one) => one.sizeBytes)
   if (!sizeCollapsed(produced.sizeBytes, sizes)) return
   work.log.write('info', `this archive has ${produced.sizeBytes} bytes, less than half of the ones before it`)
   await suspendRetention(deps, work.job, 'size_collapse')
