@@ -185,6 +185,10 @@ export const fr: Record<MessageKey, Message> = {
   'home.first.start_now': 'Faire les premières sauvegardes tout de suite',
   'home.first.create': 'Créer les tâches',
   'home.first.later': 'Tout peut être modifié plus tard, tâche par tâche.',
+  'home.attention.drill_failed':
+    'Le dernier essai de « {name} » a échoué : son archive ne se restaure pas comme il faut.',
+  'home.attention.drill_failed_hint':
+    'Faites une nouvelle sauvegarde et refaites l’essai. La page de la tâche dit ce qui n’allait pas.',
   // --- end home ---
 
   // --- jobs ---
@@ -252,9 +256,10 @@ export const fr: Record<MessageKey, Message> = {
     'Aucune case cochée signifie toutes, y compris celles que YunoHost ajoutera plus tard.',
   'jobs.field.path': 'Dossier',
   'jobs.field.path_hint':
-    'Le chemin complet, par exemple /opt/photos. Tout ce qu’il contient est sauvegardé, sauf les autres disques montés dedans.',
+    'Le chemin complet, par exemple /opt/photos. Tout ce qu’il contient est sauvegardé.',
   'jobs.field.excludes': 'Exclure',
-  'jobs.field.excludes_hint': 'Un motif par ligne, par exemple cache/ ou *.tmp, relatif au dossier.',
+  'jobs.field.excludes_hint':
+    'Un motif par ligne, relatif au dossier : cache/ pour les dossiers de ce nom à toute profondeur, *.tmp pour les noms qui finissent ainsi, /haut seulement au premier niveau, a/**/b pour b à toute profondeur sous a.',
   'jobs.field.core_only': 'Seulement l’essentiel : sans les gros dossiers de données',
   'jobs.field.core_only_hint':
     'Rapide et léger, mais une restauration ne rendra pas les fichiers tels que photos ou courriels.',
@@ -419,6 +424,60 @@ export const fr: Record<MessageKey, Message> = {
     one: '{count} archive supprimée, {size} libérés.',
     other: '{count} archives supprimées, {size} libérés.',
   },
+  'jobs.type.mysql': 'Base MySQL',
+  'jobs.type.postgresql': 'Base PostgreSQL',
+  'jobs.type_hint.mysql': 'Une base de MySQL ou MariaDB, avec ses utilisateurs et leurs droits',
+  'jobs.type_hint.postgresql': 'Une base de PostgreSQL, avec ses rôles et leurs droits',
+  'jobs.field.database': 'Base de données',
+  'jobs.field.database_offered': 'Le serveur contient : {names}',
+  'jobs.field.database_more': { one: 'et {count} autre', other: 'et {count} autres' },
+  'jobs.field.database_none': 'Le serveur ne contient encore aucune base.',
+  'jobs.field.database_unknown': 'Le serveur n’a pas pu dire ce qu’il contient : {reason}',
+  'jobs.section.connection': 'Un autre serveur ou utilisateur',
+  'jobs.connection.mysql':
+    'Si tout reste vide, le serveur de cette machine est interrogé en tant que root, par sa socket locale et sans mot de passe.',
+  'jobs.connection.postgresql':
+    'Si tout reste vide, le serveur de cette machine est interrogé en tant que postgres, par sa socket locale et sans mot de passe.',
+  'jobs.field.db_user': 'Utilisateur de la base',
+  'jobs.field.password': 'Mot de passe',
+  'jobs.field.password_hint':
+    'Enregistré chiffré et jamais réaffiché. Chaque fois que ce formulaire revient, il faut le saisir à nouveau.',
+  'jobs.field.password_stored':
+    'Un mot de passe est enregistré ; il n’est jamais affiché. Laissé vide, il reste tel quel.',
+  'jobs.field.password_forget': 'Oublier le mot de passe enregistré',
+  'jobs.field.host': 'Hôte',
+  'jobs.field.host_hint': 'Par exemple 127.0.0.1. Sans hôte, la socket locale est utilisée.',
+  'jobs.field.port': 'Port',
+  'jobs.field.socket': 'Socket',
+  'jobs.field.socket_hint': 'Seulement si elle n’est pas à sa place habituelle.',
+  'jobs.field.one_file_system': 'Laisser de côté les autres disques montés dedans',
+  'jobs.section.recipe': 'Ce qu’une restauration remet aussi en place',
+  'jobs.recipe.hint':
+    'Tout est facultatif et accompagne chaque archive. Une restauration sur un serveur vierge crée alors aussi l’utilisateur, installe le service, etc.',
+  'jobs.field.sys_user': 'Utilisateur système',
+  'jobs.field.sys_user_hint': 'Par exemple monapp. Il est créé s’il n’existe pas.',
+  'jobs.field.sys_home': 'Dossier personnel de cet utilisateur',
+  'jobs.field.sys_shell': 'Interpréteur de cet utilisateur',
+  'jobs.field.service': 'Service',
+  'jobs.field.service_hint':
+    'Par exemple monapp.service. Une restauration l’arrête d’abord et le démarre à la fin.',
+  'jobs.field.service_file': 'Fichier d’unité de ce service',
+  'jobs.field.service_file_hint': 'Vide : celui qu’utilise systemd.',
+  'jobs.field.owner': 'Propriétaire des fichiers',
+  'jobs.field.owner_hint':
+    'Par exemple monapp:monapp, pour tout le dossier. Vide : tels qu’ils ont été sauvegardés.',
+  'jobs.field.mode': 'Mode du dossier',
+  'jobs.field.mode_hint': 'Par exemple 0750, pour le dossier lui-même.',
+  'jobs.field.ports': 'Ports à ouvrir dans le pare-feu',
+  'jobs.field.ports_hint': 'TCP, séparés par des virgules, par exemple 8080, 8443.',
+  'jobs.field.commands': 'Commandes après une restauration',
+  'jobs.field.commands_hint': 'Une par ligne, exécutées en root par « sh », dans cet ordre.',
+  'jobs.field.commands_many_hint':
+    'Exécutées en root par « sh », dans cet ordre. Une commande vidée est supprimée.',
+  'jobs.field.command_number': 'Commande {number}',
+  'jobs.hold_reason.drill_failed': 'un essai de restauration a échoué',
+  'jobs.state.drill_failed': 'non restaurable',
+  'jobs.restore': 'Restaurer…',
   // --- end jobs ---
 
   // --- runs ---
@@ -703,6 +762,14 @@ export const fr: Record<MessageKey, Message> = {
   'activity.action.archive.verify': 'a vérifié l’archive',
   'activity.action.archive.corrupted': 'a trouvé l’archive endommagée',
   'activity.action.archive.delete': 'a supprimé l’archive',
+  'activity.action.archive.import': 'a importé l’archive',
+  'activity.action.restore.start': 'a commencé à restaurer',
+  'activity.action.restore.cancel': 'a annulé la restauration de',
+  'activity.action.restore.end': 'a terminé la restauration de',
+  'activity.action.drill.passed': 'a réussi l’essai de l’archive',
+  'activity.action.drill.failed': 'a échoué à l’essai de l’archive',
+  'activity.action.drill.inconclusive': 'n’a pas pu mener à bien l’essai de l’archive',
+  'activity.reason.drill_failed': 'un essai de restauration a échoué',
   'activity.reason.clock_jump': 'l’horloge semble avoir fait un bond en avant',
   'activity.reason.size_collapse': 'la dernière sauvegarde est bien plus petite que les précédentes',
   'activity.reason.still_running': 'la tâche était encore en cours',
@@ -715,8 +782,8 @@ export const fr: Record<MessageKey, Message> = {
   'field.unknown_value': 'Cette valeur ne fait pas partie des choix possibles.',
   'field.not_text': 'Un texte est attendu ici.',
   'field.not_number': 'Un nombre entier est attendu ici.',
-  'field.out_of_range': 'La valeur doit être comprise entre {min} et {max}.',
-  'field.too_long': 'C’est trop long : {max} caractères au maximum.',
+  'field.out_of_range': 'Cette valeur est hors limites ({min} à {max}).',
+  'field.too_long': 'C’est trop long ({max} caractères au maximum).',
   'field.control_characters':
     'Les sauts de ligne et autres caractères de contrôle ne sont pas possibles ici.',
   'field.has_slash': 'Les barres obliques ne sont pas possibles ici.',
@@ -744,7 +811,65 @@ export const fr: Record<MessageKey, Message> = {
   'field.mode_invalid':
     'Un mode de fichier s’écrit avec trois ou quatre chiffres de 0 à 7, par exemple 0750.',
   'field.json_invalid': 'Ce n’est pas du JSON valable.',
-  'field.unexpected': 'Ce champ est inconnu ici.',
+  'field.option_unsupported': 'Cette option n’existe pas pour ce genre d’archive.',
+  'field.path_not_in_archive': 'L’archive n’a rien à cet emplacement : {path}',
+  'field.path_is_link': 'Ce chemin est un lien symbolique. Indiquez le dossier auquel il mène.',
+  'field.path_has_mounts': 'Un disque est monté dans ce dossier. Démontez-le d’abord : {path}',
+  'field.path_parent_missing': 'Le dossier parent de ce chemin n’existe pas. Créez-le d’abord.',
+  'field.path_not_empty': 'Ce dossier n’est pas vide. Indiquez-en un nouveau, ou un vide.',
+  'field.path_is_mount_point':
+    'Un disque est monté à cet endroit. Indiquez un nouveau dossier sur ce disque.',
+  'field.target_not_in_archive': 'L’archive ne contient pas ceci : {target}',
+  'field.archive_unsafe':
+    'Un élément de l’archive sortirait de son emplacement ; rien n’est donc restauré : {path}',
+  'field.archive_damaged': 'Cette archive est endommagée : {detail}',
+  'field.archive_newer':
+    'Cette archive a été faite par une version plus récente de BackupManager. Mettez d’abord BackupManager à jour.',
+  'field.archive_too_old':
+    'Cette archive vient d’un YunoHost trop ancien ({archived}). YunoHost restaure les archives à partir de la version 4.2.',
+  'field.archive_not_listed':
+    'YunoHost ne trouve pas cette archive par son nom et ne peut donc pas la restaurer : {archive}',
+  'field.one_installed_app':
+    'Tout cela ne peut pas être remplacé d’un coup, car une seule archive de sûreté ne peut pas tout contenir. Choisissez une seule application installée, ou seulement des parties du système : {targets}',
+  'field.url_taken':
+    'Une autre application a déjà cette adresse. Retirez-la ou changez d’abord son adresse : {app}, {url}',
+  'field.data_is_mount_point':
+    'Un disque est monté dans le dossier de données de l’application ; YunoHost le viderait. Démontez-le d’abord : {path}',
+  'field.device_in_archive':
+    'L’archive contient des fichiers de périphérique. Ils ne sont restaurés que si vous le permettez : {path}',
+  'field.no_space': 'Il n’y a pas assez de place sur le disque ({needed} nécessaires, {free} libres).',
+  'field.tool_missing': 'Un programme manque sur ce serveur : {tool}',
+  'field.server_unreachable': 'Le serveur de bases de données ne peut pas être joint : {detail}',
+  'field.login_refused': 'Le serveur de bases de données refuse cet utilisateur ou ce mot de passe.',
+  'field.permission_denied': 'Cet utilisateur de base de données n’en a pas le droit : {detail}',
+  'field.database_missing': 'Le serveur n’a aucune base de ce nom.',
+  'field.database_in_use':
+    'La base est utilisée. Arrêtez d’abord les programmes qui y sont connectés ({number}).',
+  'field.database_referenced':
+    'Des tables d’autres bases renvoient à celle-ci et perdraient ce à quoi elles renvoient : {tables}',
+  'field.database_name_invalid': 'Ce ne peut pas être le nom d’une base de données.',
+  'field.role_missing': 'Le serveur n’a pas cet utilisateur : {role}',
+  'field.owner_unknown': 'Ce serveur n’a pas cet utilisateur ou ce groupe : {owner}',
+  'field.user_conflict':
+    'Un autre utilisateur de ce nom existe déjà, avec un autre dossier personnel ou d’autres droits : {user}',
+  'field.port_invalid': 'Un port est un nombre entier de 1 à 65535.',
+  'field.host_invalid': 'Ce n’est ni un nom d’hôte ni une adresse.',
+  'field.yunohost_missing': 'YunoHost n’est pas installé sur ce serveur.',
+  'field.yunohost_too_old': 'Ce YunoHost est trop ancien pour l’archive ({archived}, {installed}).',
+  'field.domain_missing':
+    'Ce serveur n’a pas le domaine de l’application. Ajoutez-le d’abord dans YunoHost : {domain}',
+  'field.name_reserved': 'Ce nom est réservé à BackupManager ou au système.',
+  'field.file_missing': 'Ce fichier n’existe pas : {path}',
+  'field.not_regular_file':
+    'C’est un lien, un dossier ou un périphérique. Indiquez le fichier lui-même : {path}',
+  'field.not_an_archive': 'YunoHost ne pourrait pas utiliser cette archive : {detail}',
+  'field.secret_in_arguments':
+    'Un secret n’a rien à faire parmi les arguments, où tout utilisateur de cette machine peut le lire. Utilisez --password-file.',
+  'field.unexpected': 'Ceci n’est pas attendu ici.',
+  'field.path_not_safe':
+    'Quelqu’un d’autre que root peut déplacer des dossiers sur le chemin de {path}, et son disque n’offre aucun endroit sûr où préparer la restauration. Choisissez un autre dossier.',
+  'field.path_not_writable':
+    'Rien ne peut être écrit dans {path} : le disque est en lecture seule ou nous est fermé.',
   // --- end fields ---
 
   // --- problems ---
@@ -783,7 +908,7 @@ export const fr: Record<MessageKey, Message> = {
     'Sans elle il ne resterait rien à restaurer. Faites d’abord une autre sauvegarde.',
   'problem.archive_truncated.title': 'L’archive est incomplète',
   'problem.archive_truncated.hint':
-    'Elle s’est arrêtée trop tôt et a été jetée ; relancez la tâche, et examinez le disque si cela se reproduit.',
+    'Elle s’arrête trop tôt. Le disque est peut-être plein ou en panne ; refaites une sauvegarde, et examinez le disque si cela se reproduit.',
   'problem.archives_dir_missing.title': 'Le dossier des archives est introuvable',
   'problem.archives_dir_missing.hint':
     'Le disque est-il monté ? Rien n’est écrit ni supprimé tant que le dossier n’est pas revenu.',
@@ -850,6 +975,53 @@ export const fr: Record<MessageKey, Message> = {
   'problem.csrf_refused.title': 'Le formulaire a été refusé',
   'problem.csrf_refused.hint':
     'Rien n’a été modifié. Revenez en arrière, rechargez la page et envoyez-le à nouveau.',
+  'problem.restore_not_found.title': 'Cette restauration n’existe pas',
+  'problem.restore_not_found.hint': 'L’adresse est peut-être fausse, ou elle a été oubliée.',
+  'problem.restore_refused.title': 'Cette restauration est impossible ainsi',
+  'problem.restore_refused.hint': 'Rien n’a été modifié. Le plan dit ce qui s’y oppose.',
+  'problem.restore_plan_changed.title': 'Le plan a changé depuis que vous l’avez vu',
+  'problem.restore_plan_changed.hint':
+    'Rien n’a été modifié sur le serveur. Regardez le nouveau plan et confirmez-le à nouveau.',
+  'problem.restore_finished.title': 'Cette restauration est déjà terminée',
+  'problem.restore_finished.hint': 'Il n’y a plus rien à arrêter.',
+  'problem.restore_running.title': 'Une restauration y est déjà en cours',
+  'problem.restore_running.hint':
+    'Deux restaurations au même endroit se gêneraient. Attendez la fin de la première.',
+  'problem.restore_failed.title': 'La restauration a échoué',
+  'problem.restore_failed.hint': 'Son journal dit à quelle étape et pourquoi.',
+  'problem.put_back_failed.title': 'L’état précédent n’a pas pu être entièrement remis',
+  'problem.put_back_failed.hint':
+    'Rien n’a été jeté : le journal dit où se trouve quoi. Remettez-le à la main avant de réessayer.',
+  'problem.confirmation_missing.title': 'Cela remplacerait quelque chose qui existe',
+  'problem.confirmation_missing.hint': 'Rien n’a été modifié. Regardez le plan, puis confirmez-le.',
+  'problem.archive_unsafe.title': 'Cette archive est dangereuse à déballer',
+  'problem.archive_unsafe.hint':
+    'Un de ses éléments sortirait de son emplacement : {path}. Rien n’a été déballé. Cherchez d’où vient cette archive.',
+  'problem.archive_newer.title': 'Cette archive vient d’une version plus récente de BackupManager',
+  'problem.archive_newer.hint': 'Rien n’a été modifié. Mettez BackupManager à jour, puis réessayez.',
+  'problem.member_not_found.title': 'Cette archive ne contient pas ce fichier',
+  'problem.member_not_found.hint':
+    'L’adresse est peut-être fausse. Cherchez-le dans le contenu de l’archive.',
+  'problem.database_unreachable.title': 'Le serveur de bases de données ne peut pas être joint',
+  'problem.database_unreachable.hint':
+    'Est-il en marche ? L’hôte et le port sont-ils ceux de la tâche ? Son propre journal en dit souvent plus.',
+  'problem.database_login_refused.title': 'Le serveur de bases de données a refusé la connexion',
+  'problem.database_login_refused.hint':
+    'L’utilisateur ou le mot de passe est faux, ou les droits manquent. Corrigez-les dans le formulaire de la tâche.',
+  'problem.database_missing.title': 'Le serveur n’a pas cette base de données',
+  'problem.database_missing.hint':
+    'Elle a été supprimée ou renommée. Si c’est voulu, choisissez-en une autre dans le formulaire de la tâche ou supprimez la tâche.',
+  'problem.database_in_use.title': 'La base de données est utilisée',
+  'problem.database_in_use.hint':
+    'Un autre programme a gardé ses tables trop longtemps. Arrêtez ce qui utilise la base, puis réessayez.',
+  'problem.dump_incomplete.title': 'La copie de la base de données est incomplète',
+  'problem.dump_incomplete.hint':
+    'Elle a été jetée : une moitié de copie n’est pas une sauvegarde. Le journal de l’exécution contient les messages du serveur.',
+  'problem.secret_unreadable.title': 'Un mot de passe enregistré n’est plus lisible',
+  'problem.secret_unreadable.hint':
+    'Le fichier de clé de cette instance n’est plus celui de l’enregistrement. Saisissez à nouveau le mot de passe dans le formulaire de la tâche.',
+  'problem.drill_running.title': 'Un essai de restauration de cette tâche est déjà en cours',
+  'problem.drill_running.hint': 'Attendez sa fin ; son résultat sera alors sur la page de la tâche.',
   'problem.page_not_found.title': 'Cette page n’existe pas',
   'problem.page_not_found.hint': 'L’adresse est peut-être fausse, ou ce qu’elle montrait a disparu.',
   'problem.internal.title': 'Une erreur s’est produite dans BackupManager',
@@ -873,5 +1045,420 @@ export const fr: Record<MessageKey, Message> = {
   'warning.target_failed': 'Une partie n’a pas été sauvegardée : {target}',
   'warning.sidecar_only': 'La description de BackupManager se trouve à côté de l’archive, et non dedans.',
   'warning.leftovers': 'Un reste de cette exécution n’a pas pu être nettoyé : {detail}',
+  'warning.passwords_unknown':
+    'Les mots de passe de ces utilisateurs de la base ne sont pas dans l’archive : seul un superutilisateur peut les lire ({roles})',
+  'warning.recipe_user_missing':
+    'L’utilisateur de la recette n’existe pas ici et l’archive ne connaît que ce que dit la tâche : {user}',
+  'warning.recipe_service_missing':
+    'Le fichier d’unité du service de la recette est introuvable, il n’est donc pas dans l’archive : {service}',
+  'warning.tables_not_transactional':
+    'Certaines tables ont un moteur sans transactions : ce qui y a été écrit pendant la sauvegarde peut n’y être qu’en partie ({count}).',
+  'warning.accounts_unread':
+    'L’utilisateur de la tâche ne peut pas lire les comptes du serveur ; les utilisateurs de la base ne sont donc pas dans l’archive.',
+  'warning.view_broken': 'Une vue a été laissée de côté, car ce dont elle est faite n’existe pas : {path}',
   // --- end warnings ---
+
+  // --- restore pages ---
+  'nav.restore': 'Restaurer',
+  'restore.stages': 'Étapes d’une restauration',
+  'restore.stage.choose': 'Choisir',
+  'restore.stage.options': 'Options',
+  'restore.stage.plan': 'Ce qui va se passer',
+  'restore.stage.live': 'Restauration',
+  'restore.stage.result': 'Résultat',
+  'restore.stage_done': 'fait',
+  'restore.choose.title': 'Restaurer',
+  'restore.choose.intro':
+    'Choisissez ce qui doit revenir. Voici, pour chaque chose, la bonne archive la plus récente ; rien n’est modifié avant que vous ayez vu ce qui va se passer et donné votre accord.',
+  'restore.choose.search': 'Chercher une tâche, une application ou une archive',
+  'restore.choose.caption': 'La bonne archive la plus récente de chaque chose',
+  'restore.choose.thing': 'Quoi',
+  'restore.choose.archive': 'Archive',
+  'restore.choose.of_instance': 'de {instance}',
+  'restore.choose.others': { one: '{count} plus ancienne', other: '{count} plus anciennes' },
+  'restore.choose.safety': 'état d’avant une restauration',
+  'restore.choose.do': 'Restaurer…',
+  'restore.choose.none':
+    'Il n’y a aucune bonne archive à restaurer. Copiez-en une dans le dossier des archives, ou importez-la en ligne de commande ; elle apparaîtra ici.',
+  'restore.choose.back': 'Retour',
+  'restore.choose.more': 'Suite',
+  'restore.options.title': 'Restaurer {archive}',
+  'restore.options.some': 'Seulement certains fichiers',
+  'restore.options.server': 'Connexion au serveur de bases de données',
+  'restore.options.more': 'Autres options',
+  'restore.options.wrong': 'Impossible de préparer la restauration ainsi :',
+  'restore.options.next': 'Voir ce qui va se passer',
+  'restore.options.other': 'Choisir une autre archive',
+  'restore.options.harmless': 'Cela ne modifie rien.',
+  'restore.field.target_path': 'Dossier de destination',
+  'restore.field.target_database': 'Base de données de destination',
+  'restore.field.paths': 'Seulement ces fichiers et dossiers',
+  'restore.field.targets': 'Quelles parties',
+  'restore.field.recipe': 'Utilisateur, service et droits de la recette',
+  'restore.field.devices': 'Autoriser les fichiers de périphériques',
+  'restore.field.host': 'Hôte',
+  'restore.field.port': 'Port',
+  'restore.field.user': 'Utilisateur',
+  'restore.field.password': 'Mot de passe',
+  'restore.target_path.hint': 'Laissez vide pour tout remettre à sa place : {path}',
+  'restore.target_path.hint_unknown': 'Laissez vide pour tout remettre à sa place.',
+  'restore.target_database.hint': 'Laissez vide pour la remettre à sa place : {database}',
+  'restore.target_database.hint_unknown': 'Laissez vide pour la remettre à sa place.',
+  'restore.targets.hint': 'Décochez ce qui doit rester tel quel.',
+  'restore.paths.hint': 'Un chemin par ligne, comme dans le dossier sauvegardé. Vide : tout.',
+  'restore.paths.browse': 'Les choisir dans le contenu',
+  'restore.paths.odd': 'Fichiers choisis dont le nom ne tient pas sur une ligne',
+  'restore.recipe.hint':
+    'Ce que la recette de la tâche prévoit en plus des fichiers : utilisateur système, service, propriétaire et droits, ports, commandes.',
+  'restore.recipe.auto': 'Comme d’habitude : oui pour un retour à sa place, non ailleurs',
+  'restore.recipe.yes': 'Oui',
+  'restore.recipe.no': 'Non, seulement les fichiers',
+  'restore.devices.hint':
+    'Sans cela, une archive qui contient des fichiers de périphériques est refusée. Ne l’autorisez que si vous vous y attendez.',
+  'restore.server.hint':
+    'Laissez vide pour utiliser ce que la tâche connaît, ou sinon le serveur local. Ce que vous saisissez ne sert qu’à cette restauration.',
+  'restore.password.hint': 'Il n’est jamais réaffiché : si ce formulaire revient, saisissez-le à nouveau.',
+  'restore.plan.title': 'Ce qui va se passer',
+  'restore.plan.will': 'Voici ce qui va être fait, dans cet ordre :',
+  'restore.plan.would': 'Sinon, voici ce qui serait fait :',
+  'restore.plan.promise': 'Si une étape échoue, tout redevient comme avant.',
+  'restore.plan.promise_but':
+    'Si une étape échoue, tout redevient comme avant, sauf ce qui est dit plus bas.',
+  'restore.plan.know': 'Ce qu’il faut savoir',
+  'restore.plan.refused': 'Impossible de restaurer ainsi',
+  'restore.plan.replaced': 'oui : ce qui s’y trouve laisse la place au contenu de l’archive',
+  'restore.plan.not_replaced': 'rien',
+  'restore.plan.safety': 'faite d’abord, et gardée 7 jours',
+  'restore.plan.confirm': 'Confirmer',
+  'restore.plan.type': 'Tapez ce nom pour accepter le remplacement :',
+  'restore.plan.mistyped': 'Ce n’est pas son nom. Rien n’a été modifié.',
+  'restore.plan.replace': 'Remplacer {target}',
+  'restore.plan.start': 'Restaurer vers {target}',
+  'restore.plan.change': 'Modifier les options',
+  'restore.plan.untouched': 'Rien n’a été modifié jusqu’ici.',
+  'restore.note.expired':
+    'Vous avez regardé ce plan il y a plus de 15 minutes. Rien n’a été modifié. Vérifiez les options (un mot de passe doit être saisi à nouveau) et regardez-le encore une fois.',
+  'restore.note.changed':
+    'Quelque chose a changé depuis : voici le nouveau plan. Rien n’a été fait. Relisez-le avant de donner votre accord.',
+  'restore.fact.archive': 'Archive',
+  'restore.fact.target': 'Destination',
+  'restore.fact.replaced': 'Remplacé',
+  'restore.fact.safety': 'Archive de sûreté',
+  'restore.fact.files': 'Fichiers',
+  'restore.fact.space': 'Écrit',
+  'restore.fact.by': 'Demandée par',
+  'restore.fact.asked': 'Demandée',
+  'restore.more_paths': { one: 'et {count} autre', other: 'et {count} autres' },
+  'restore.title': 'Restauration nº {id} de {archive}',
+  'restore.state.queued': 'en attente',
+  'restore.state.running': 'en cours',
+  'restore.state.success': 'restaurée',
+  'restore.state.error': 'échec',
+  'restore.state.rolled_back': 'remise en état',
+  'restore.state.cancelled': 'annulée',
+  'restore.step_state.waiting': 'à venir',
+  'restore.step_state.running': 'en cours',
+  'restore.step_state.done': 'fait',
+  'restore.step_state.failed': 'échec',
+  'restore.step_state.undone': 'remis en état',
+  'restore.step_state.skipped': 'omis',
+  'restore.line.queued': 'depuis {duration} · les sauvegardes en cours se terminent d’abord',
+  'restore.cancel': 'Annuler et remettre en état',
+  'restore.cancelling': 'Annulation : tout est remis en état…',
+  'restore.again': 'Restaurer à nouveau…',
+  'restore.why': 'Pourquoi :',
+  'restore.result.success': '{target} : restauration réussie',
+  'restore.result.success.text': 'Elle s’est terminée sans erreur.',
+  'restore.result.rolled_back': 'Rien n’a été restauré ; tout est comme avant',
+  'restore.result.rolled_back.text':
+    'Une étape a échoué, donc tout ce qui avait été fait a été défait. {target} : comme avant.',
+  'restore.result.rolled_back.asked':
+    'La restauration a été annulée, donc tout ce qui avait été fait a été défait. {target} : comme avant.',
+  'restore.result.cancelled': 'Annulée avant toute modification',
+  'restore.result.cancelled.text': 'Rien n’a été modifié.',
+  'restore.result.not_begun': 'Rien n’a été restauré ; rien n’a été modifié',
+  'restore.result.not_begun.text': 'Elle a échoué avant de toucher à {target}.',
+  'restore.result.error': 'Elle a échoué et tout n’a pas pu être remis en état',
+  'restore.result.error.text':
+    'Il se peut que {target} ne soit ni comme avant, ni comme dans l’archive. Rien de l’état précédent n’a été jeté.',
+  'restore.checks': 'Ce qu’il faut vérifier maintenant',
+  'restore.check.restore_app':
+    'Ouvrez l’application et connectez-vous : vos données les plus récentes y sont-elles ?',
+  'restore.check.restore_parts':
+    'Regardez ce qui a été restauré dans la webadmin de YunoHost : utilisateurs, courriel, réglages.',
+  'restore.check.swap_database':
+    'Ouvrez ce qui utilise la base de données : tout fonctionne-t-il, les données les plus récentes y sont-elles ?',
+  'restore.check.put_files_in_place': 'Regardez quelques fichiers du dossier, par exemple les plus récents.',
+  'restore.check.start_service':
+    'Le service tourne-t-il ? La webadmin de YunoHost, ou « systemctl status », le dit.',
+  'restore.check.open_ports': 'Le service est-il joignable de l’extérieur ?',
+  'restore.check.run_commands':
+    'Les commandes de la recette ont-elles fait leur travail ? Leur sortie est dans le journal.',
+  'restore.todo': 'Que faire',
+  'restore.todo.cause': 'Lisez ce qui a été signalé ici et dans le journal, et supprimez la cause.',
+  'restore.todo.again': 'Puis restaurez à nouveau. Attendre ne fait rien perdre : l’archive est intacte.',
+  'restore.todo.log':
+    'Lisez la fin du journal : elle nomme ce qui n’a pas pu être remis en état, et pourquoi.',
+  'restore.todo.kept':
+    'Cherchez ce qui a été gardé : les remarques et les étapes ci-dessous le nomment et disent où.',
+  'restore.todo.safety':
+    'L’état d’avant est aussi dans l’archive de sûreté, qui se restaure comme toute autre.',
+  'restore.remarks': 'À regarder',
+  'restore.safety.until': 'l’état d’avant la restauration ; gardé jusqu’au {when}',
+  'restore.safety.pinned': 'l’état d’avant la restauration ; épinglé',
+  'restore.safety.by_rules': 'l’état d’avant la restauration ; n’est plus épinglé',
+  'restore.safety.not_there': 'l’état d’avant la restauration ; absent (pas encore fait, ou supprimé)',
+  'restore.list.title': 'Restaurations',
+  'restore.list.open': 'Restaurations passées',
+  'restore.list.new': 'Restaurer…',
+  'restore.list.none': 'Rien n’a encore été restauré.',
+  'restore.col.restore': 'Restauration',
+  'restore.flash.running': 'Une restauration vers le même endroit est déjà en cours ; la voici.',
+  'restore.flash.finished': 'La restauration était finie avant de pouvoir être annulée.',
+  'restore.flash.cancelling': 'La restauration est en cours d’annulation ; tout est remis en état.',
+  'archives.restore': 'Restaurer…',
+  'archives.restore.hint': 'Montre d’abord ce qui va se passer, et demande votre accord.',
+  'archives.pinned_until': 'Épinglée jusqu’au {when}',
+  'archives.restores': 'Restaurations de cette archive',
+  'archives.restores.all': 'Toutes les restaurations',
+  'runs.restore': 'Restaurer…',
+  // --- end restore pages ---
+
+  // --- contents pages ---
+  'contents.title': 'Contenu de {archive}',
+  'contents.heading': 'Contenu',
+  'contents.top': 'Archive',
+  'contents.where': 'Où vous êtes dans l’archive',
+  'contents.caption': 'Fichiers et dossiers, les dossiers d’abord',
+  'contents.summary': { one: '{number} élément', other: '{number} éléments' },
+  'contents.search': 'Chercher un nom dans toute l’archive',
+  'contents.search.end': 'Retour aux dossiers',
+  'contents.col.choose': 'Choisir',
+  'contents.col.name': 'Nom',
+  'contents.col.files': 'Fichiers',
+  'contents.col.changed': 'Modifié',
+  'contents.col.mode': 'Droits',
+  'contents.col.owner': 'Propriétaire',
+  'contents.kind.link': '→ {target}',
+  'contents.kind.hardlink': 'même fichier que {target}',
+  'contents.kind.fifo': 'tube nommé',
+  'contents.kind.device': 'périphérique',
+  'contents.download': 'Télécharger',
+  'contents.download_all': 'Télécharger l’archive',
+  'contents.restore': 'Restaurer seulement cela…',
+  'contents.restore.hint':
+    'Ce qui est coché sur cette page. Vous verrez ce qui va se passer avant toute modification.',
+  'contents.first': 'Première page',
+  'contents.next': '{number} suivants',
+  'contents.empty': 'Ce dossier est vide.',
+  'contents.none_found': 'Aucun nom de cette archive ne contient ce texte.',
+  'contents.building': 'La liste du contenu est en préparation',
+  'contents.building.hint': 'Cela se fait une fois par archive. Cette page la montre dès qu’elle est prête.',
+  'contents.building.progress': '{percent} % · {done} sur {total} · {number} éléments pour l’instant',
+  'contents.compare.title': 'Comparer {archive} à maintenant',
+  'contents.compare.heading': 'Comparer à maintenant',
+  'contents.compare.intro':
+    'Montre ce qui a été ajouté, supprimé ou modifié dans le dossier depuis cette archive. Ne modifie rien.',
+  'contents.compare.against': 'Dossier à comparer',
+  'contents.compare.against_hint': 'Laissez vide pour le dossier sauvegardé : {path}',
+  'contents.compare.thorough': 'Comparer aussi les contenus',
+  'contents.compare.thorough_hint':
+    'Lit chaque fichier. Sans cela, la taille et la date disent si un fichier a été modifié.',
+  'contents.compare.do': 'Comparer',
+  'contents.compare.again': 'Comparer à nouveau',
+  'contents.compare.now': 'Comparaison en cours',
+  'contents.compare.running': 'depuis {duration}',
+  'contents.compare.hint_running': 'Elle continue si vous quittez cette page, qui en montre le résultat.',
+  'contents.compare.result': 'Résultat',
+  'contents.compare.nothing': 'Aucune différence.',
+  'contents.compare.same': { one: '{number} identique', other: '{number} identiques' },
+  'contents.compare.changed': { one: '{number} modifié', other: '{number} modifiés' },
+  'contents.compare.removed': {
+    one: '{number} seulement dans l’archive',
+    other: '{number} seulement dans l’archive',
+  },
+  'contents.compare.added': {
+    one: '{number} seulement dans le dossier',
+    other: '{number} seulement dans le dossier',
+  },
+  'contents.compare.more': {
+    one: 'Un autre n’est pas listé ici ; « backupmanager archive diff » le liste.',
+    other: '{count} autres ne sont pas listés ici ; « backupmanager archive diff » les liste.',
+  },
+  'contents.change.added': 'seulement dans le dossier',
+  'contents.change.removed': 'seulement dans l’archive',
+  'contents.change.changed': 'modifié',
+  'contents.what.content': 'contenu',
+  'contents.what.size': 'taille',
+  'contents.what.mtime': 'date de modification',
+  'contents.what.mode': 'droits',
+  'contents.what.owner': 'propriétaire',
+  'contents.what.kind': 'nature',
+  'contents.what.link': 'cible du lien',
+  'archives.contents': 'Contenu',
+  'archives.contents.hint': 'Montre ses fichiers ; chacun se télécharge séparément.',
+  'archives.download': 'Télécharger',
+  'archives.download.hint': 'L’archive entière en un fichier, {size}.',
+  'archives.compare': 'Comparer',
+  'archives.compare.hint': 'Montre en quoi le dossier diffère d’elle maintenant. Ne modifie rien.',
+  // --- end contents pages ---
+
+  // --- drills on pages ---
+  'drills.title': 'Essais de restauration',
+  'drills.section': 'Essayer',
+  'drills.hint':
+    'L’archive la plus récente est restaurée à un endroit d’essai que rien d’autre n’utilise, et il n’en reste rien. Un essai échoué est signalé comme une sauvegarde échouée.',
+  'drills.field.depth': 'Jusqu’où',
+  'drills.field.none': 'Pas d’essais de restauration',
+  'drills.field.none_hint':
+    'Les archives sont tout de même relues de temps en temps, comme fixé dans les réglages.',
+  'drills.depth_hint.read': 'Montre que l’archive est intacte. La lit une fois en entier.',
+  'drills.depth_hint.extract':
+    'Montre que chaque fichier revient tel qu’il était. Demande autant de place libre que les fichiers.',
+  'drills.depth_hint.load':
+    'Montre que le serveur accepte la copie et que toutes les tables y sont. Demande la place d’une seconde base.',
+  'drills.field.every_days': 'Recommencer après (jours)',
+  'drills.now': 'Essayer maintenant',
+  'drills.now_depth': 'Jusqu’où aller cette fois',
+  'drills.running': 'Un essai est en cours. Cette page montrera le résultat dès qu’il sera terminé.',
+  'drills.state.running': 'essai en cours',
+  'drills.plan': { one: 'Chaque jour : {depth}', other: 'Tous les {count} jours : {depth}' },
+  'drills.next': 'prochain essai {when}',
+  'drills.next_soon': 'prochain essai dès que possible',
+  'drills.no_plan': 'Aucun essai de restauration n’est prévu pour cette tâche.',
+  'drills.never':
+    'Aucune archive de cette tâche n’a encore été essayée : personne ne sait si elle peut être restaurée.',
+  'drills.last': 'Dernier essai',
+  'drills.history': 'Essais précédents',
+  'drills.col.verdict': 'Résultat',
+  'drills.col.depth': 'Profondeur',
+  'drills.col.seen': 'Constats',
+  'drills.short.read': 'lecture',
+  'drills.short.extract': 'déballage',
+  'drills.short.load': 'chargement',
+  'drills.more': { one: 'et {count} autre', other: 'et {count} autres' },
+  'drills.flash.passed': 'L’archive {name} peut être restaurée.',
+  'drills.flash.failed':
+    'L’essai de restauration de {name} a échoué. Faites une nouvelle sauvegarde et regardez les constats.',
+  'drills.flash.inconclusive': 'L’essai de {name} n’a pas pu être mené à bien ; il ne dit rien de l’archive.',
+  'drills.flash.started': 'L’archive la plus récente de « {name} » est à l’essai.',
+  'drills.flash.no_archive': '« {name} » n’a aucune bonne archive à essayer. Lancez-la d’abord.',
+  'drills.proven': 'essai réussi {when}',
+  // --- end drills on pages ---
+
+  // --- restore codes (domain/restore.ts, domain/drill.ts): restore.step.<code>, restore.remark.<code>, drill.finding.<code> ---
+  'restore.step.verify_archive': 'Vérifier l’archive {archive}',
+  'restore.step.safety_archive':
+    'Sauvegarder l’état présent dans une archive de sûreté conservée 7 jours ({target})',
+  'restore.step.extract_files': {
+    one: 'Déballer {files} fichier à côté de {path} ({bytes})',
+    other: 'Déballer {files} fichiers à côté de {path} ({bytes})',
+  },
+  'restore.step.create_user': 'Créer l’utilisateur {user}',
+  'restore.step.stop_service': 'Arrêter {service}',
+  'restore.step.put_files_in_place':
+    'Mettre les fichiers en place dans {path} ; ce qui s’y trouve est gardé à part jusqu’à la fin',
+  'restore.step.apply_permissions': 'Fixer le propriétaire et le mode de {path} ({owner}, {mode})',
+  'restore.step.install_service': 'Installer le service {service}',
+  'restore.step.start_service': 'Démarrer {service}',
+  'restore.step.open_ports': 'Ouvrir des ports dans le pare-feu : {ports}',
+  'restore.step.run_commands': {
+    one: 'Exécuter la commande de la recette',
+    other: 'Exécuter les commandes de la recette ({number})',
+  },
+  'restore.step.load_database': 'Charger la copie de {database} dans une base à part',
+  'restore.step.check_database': 'Contrôler que tout {database} a été chargé',
+  'restore.step.create_role': 'Créer les utilisateurs de base de données qui manquent : {roles}',
+  'restore.step.swap_database':
+    'Mettre la base chargée à la place de {database} ; l’ancienne est gardée à part jusqu’à la fin',
+  'restore.step.remove_app': 'Supprimer l’application {app} dans son état présent',
+  'restore.step.restore_app': 'Restaurer l’application {app} (version {version})',
+  'restore.step.restore_parts': 'Restaurer les parties du système : {parts}',
+  'restore.step.remove_former': 'Supprimer ce qui était gardé à part : {path}',
+  'restore.remark.app_of_other_domain':
+    'Dans l’archive, l’application a une autre adresse qu’à présent : {domain}',
+  'restore.remark.app_version_differs':
+    'L’archive contient une autre version de l’application que celle installée ({archived}, {installed})',
+  'restore.remark.commands_not_undone':
+    'Si la restauration échoue après les commandes de la recette, leurs effets ne sont pas annulés',
+  'restore.remark.core_only':
+    'L’archive ne contient que l’essentiel : les gros dossiers de données n’y sont pas',
+  'restore.remark.data_core_only':
+    'Les gros dossiers de données n’ont pas été sauvegardés ; cette archive ne les rendra pas : {path}',
+  'restore.remark.data_set_aside':
+    'Les données qu’aucune archive de sûreté ne contient sont gardées à côté de leur place : {path}',
+  'restore.remark.database_dropped_first':
+    'La base présente est supprimée juste avant que la nouvelle prenne sa place : {database}',
+  'restore.remark.devices':
+    'L’archive contient des fichiers de périphérique ; ils sont créés aussi ({number})',
+  'restore.remark.former_left': 'Un reste de l’état précédent n’a pas pu être supprimé : {detail}',
+  'restore.remark.hash_unknown':
+    'Aucune empreinte de cette archive n’est connue ; seule sa structure peut être contrôlée',
+  'restore.remark.ids_differ':
+    'L’utilisateur ou le groupe ont ici d’autres numéros que dans l’archive ; les fichiers prennent ceux de ce serveur : {user}',
+  'restore.remark.kept_as_found': 'Ceci reste tel quel sur ce serveur : {path}',
+  'restore.remark.locale_missing':
+    'Ce serveur n’a pas les paramètres de langue de la base, elle trie donc selon d’autres : {locale}',
+  'restore.remark.mount_point':
+    'Un disque est monté ici ; son contenu est donc échangé morceau par morceau, et non d’un coup : {path}',
+  'restore.remark.no_put_back': 'En cas d’échec, l’état précédent n’est pas remis de lui-même',
+  'restore.remark.no_safety_archive': 'Aucune archive de sûreté de l’état présent n’est faite : {detail}',
+  'restore.remark.nothing_to_replace': 'Il n’y a rien à cet endroit ; rien n’est donc remplacé',
+  'restore.remark.owner_by_number':
+    'Certains propriétaires n’ont pas de nom sur ce serveur ; leurs fichiers portent le simple numéro : {owner}',
+  'restore.remark.password_unknown':
+    'L’archive ne contient pas les mots de passe de ces utilisateurs de base de données ; donnez-leur-en de nouveaux : {roles}',
+  'restore.remark.parts_put_back':
+    'En cas d’échec, ces parties sont restaurées depuis l’archive de sûreté ; ce qui a été ajouté entre-temps peut rester : {parts}',
+  'restore.remark.paths_only': 'Seuls les chemins choisis sont restaurés ; tout le reste demeure tel quel',
+  'restore.remark.permission_lost':
+    'Un droit ne peut pas être rendu, car son bénéficiaire n’existe pas ici : {permission}',
+  'restore.remark.ports_skipped':
+    'Le pare-feu n’est pas modifié ; ouvrez vous-même ces ports s’ils sont nécessaires : {ports}',
+  'restore.remark.recipe_skipped':
+    'L’utilisateur, le service, les droits, les ports et les commandes de la recette sont laissés de côté',
+  'restore.remark.role_exists':
+    'Ces utilisateurs de base de données existent déjà et restent tels quels : {roles}',
+  'restore.remark.server_older':
+    'Le serveur de bases de données est ici plus ancien que celui d’où vient l’archive ; certaines parties peuvent ne pas fonctionner ({archived}, {installed})',
+  'restore.remark.service_exists': 'Le service existe déjà ici : {service}',
+  'restore.remark.services_stopped': 'Ces services sont arrêtés pendant la restauration : {services}',
+  'restore.remark.tablespaces_missing':
+    'Ces espaces de tables n’existent pas ici ; leurs tables vont là où le serveur garde les autres : {names}',
+  'restore.remark.user_exists': 'L’utilisateur existe déjà et reste tel quel : {user}',
+  'restore.remark.users_missing': 'Ces utilisateurs n’existent pas ici : {users}',
+  'restore.remark.yunohost_newer':
+    'L’archive vient d’un YunoHost plus récent que celui d’ici ({archived}, {installed})',
+  'drill.finding.bytes_read': '{bytes} lus et comparés à ce qui avait été enregistré',
+  'drill.finding.damage': 'L’archive est endommagée : {detail}',
+  'drill.finding.files_compared': {
+    one: '{number} fichier déballé et comparé',
+    other: '{number} fichiers déballés et comparés',
+  },
+  'drill.finding.file_differs': 'Un fichier n’est pas tel qu’il a été sauvegardé : {path}',
+  'drill.finding.file_missing': 'Un fichier manque : {path}',
+  'drill.finding.tables_loaded': { one: '{number} table chargée', other: '{number} tables chargées' },
+  'drill.finding.table_missing': 'Une table manque après le chargement : {table}',
+  'drill.finding.rows_counted': { one: '{number} ligne comptée', other: '{number} lignes comptées' },
+  'drill.finding.dump_refused': 'Le serveur n’a pas accepté la copie : {detail}',
+  'drill.finding.no_space': 'Il n’y avait pas assez de place pour l’essai ({needed}, {free})',
+  'drill.finding.tool_missing': 'Un programme manque sur ce serveur : {tool}',
+  'drill.finding.server_unreachable': 'Le serveur de bases de données n’a pas pu être joint : {detail}',
+  'drill.finding.account_refused':
+    'Le serveur n’admet pas de compte temporaire (voir son pg_hba.conf), et un essai ne charge jamais une copie avec les droits d’un administrateur',
+  'drill.finding.interrupted': 'L’essai a été interrompu avant la fin',
+  'drill.finding.failed_unexpectedly': 'L’essai lui-même a échoué : {detail}',
+  'drill.verdict.passed': 'réussi',
+  'drill.verdict.failed': 'échoué',
+  'drill.verdict.inconclusive': 'non concluant',
+  'drill.depth.read': 'Lire et comparer toutes les empreintes',
+  'drill.depth.extract': 'Déballer dans un dossier d’essai et comparer',
+  'drill.depth.load': 'Charger dans une base d’essai et compter',
+  'restore.remark.attributes_lost':
+    'Des attributs étendus ou des listes d’accès n’ont pas pu être remis sur certains fichiers ({number}) : {detail}',
+  'restore.remark.recipe_other_target':
+    'La recette a été faite pour un autre emplacement ; son service et ses commandes nomment encore celui-ci : {path}',
+  'restore.remark.service_unknown':
+    'Ni ce serveur ni l’archive n’ont le fichier d’unité, le service est donc laissé tel quel : {service}',
+  // --- end restore codes ---
 }

@@ -1,28 +1,15 @@
 // Both dictionaries say everything: every code has its texts, and the same blanks stand in both languages.
 import { describe, expect, test } from 'vitest'
 import type { Message } from '../src/domain/i18n.ts'
+import { drillDepths, drillFindingCodes, drillVerdicts } from '../src/domain/drill.ts'
 import { fieldErrorCodes, problems } from '../src/domain/problem.ts'
-import type { RunWarning } from '../src/domain/run.ts'
+import { planRemarkCodes, restoreStepCodes } from '../src/domain/restore.ts'
+import { runWarningCodes } from '../src/domain/run.ts'
 import { refusals } from '../src/web/auth.ts'
 import { en } from './en.ts'
 import { fr } from './fr.ts'
 
 const dictionaries: Readonly<Record<string, Readonly<Record<string, Message>>>> = { en, fr }
-
-// A new code of a warning makes this list a type error.
-const warningCodes = Object.keys({
-  file_changed: 0,
-  file_vanished: 0,
-  file_shrank: 0,
-  file_unreadable: 0,
-  sockets_skipped: 0,
-  mounts_skipped: 0,
-  post_hook_failed: 0,
-  retention_failed: 0,
-  target_failed: 0,
-  sidecar_only: 0,
-  leftovers: 0,
-} satisfies Record<RunWarning['code'], 0>)
 
 function texts(message: Message | undefined): readonly string[] {
   if (message === undefined) return []
@@ -49,7 +36,24 @@ describe.each(Object.entries(dictionaries))('the dictionary %s', (_language, dic
   })
 
   test('has a text for every warning of a run', () => {
-    const missing = warningCodes.filter((code) => texts(dictionary[`warning.${code}`]).length === 0)
+    const missing = runWarningCodes.filter((code) => texts(dictionary[`warning.${code}`]).length === 0)
+    expect(missing).toEqual([])
+  })
+
+  test('has a text for every step and remark of a restore', () => {
+    const missing = [
+      ...restoreStepCodes.map((code) => `restore.step.${code}`),
+      ...planRemarkCodes.map((code) => `restore.remark.${code}`),
+    ].filter((key) => texts(dictionary[key]).length === 0)
+    expect(missing).toEqual([])
+  })
+
+  test('has a text for every finding, verdict and depth of a drill', () => {
+    const missing = [
+      ...drillFindingCodes.map((code) => `drill.finding.${code}`),
+      ...drillVerdicts.map((verdict) => `drill.verdict.${verdict}`),
+      ...drillDepths.map((depth) => `drill.depth.${depth}`),
+    ].filter((key) => texts(dictionary[key]).length === 0)
     expect(missing).toEqual([])
   })
 

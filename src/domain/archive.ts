@@ -23,6 +23,8 @@ export interface Archive {
   readonly state: ArchiveState
   readonly origin: ArchiveOrigin
   readonly pinned: boolean
+  /** When the pin ends by itself; null: it does not. */
+  readonly pinnedUntil: number | null
   readonly jobId: number | null
   readonly verifiedAt: number | null
   /** Why it is `corrupted`. */

@@ -1,7 +1,10 @@
 // The closed list of what the unprivileged server may ask of the root helper, and the lines it answers.
 // One request (a JSON line) per helper process; the helper stops everything when its client hangs up.
 import { z } from 'zod'
+import type { Comparison } from './contents.ts'
+import { drillDepths, type DrillResult } from './drill.ts'
 import type { FieldError } from './problem.ts'
+import { restoreOptionsSchema, stepStates, type RestoreOutcome, type RestorePlan } from './restore.ts'
 import { runSteps, type RunWarning, type TargetResult } from './run.ts'
 
 /** YunoHost's own rule for a name it creates or deletes, ASCII only on our side. */
@@ -15,6 +18,12 @@ export const storedNameSchema = z
   .min(1)
   .max(250)
   .refine((s) => !/[/\0]/.test(s) && s !== '.' && s !== '..')
+/** A path in an archive as bytes, base64url: see `ContentsEntry.key`. */
+const memberKey = z
+  .string()
+  .max(12_000)
+  .regex(/^[A-Za-z0-9_-]*$/)
+const wholeNumber = z.number().int().nonnegative()
 const operation = z.uuid()
 const settings = z.record(z.string(), z.unknown())
 
@@ -33,6 +42,12 @@ export const archiveOrderSchema = z.object({
 /** Everything the helper must know to make one archive. */
 export type ArchiveOrder = z.infer<typeof archiveOrderSchema>
 
+/** What is to be restored, and how. `settings` are the source's own, with the secrets in clear: see `engine/secrets.ts`. */
+const restoreArgs = { archive: storedNameSchema, type: z.string(), settings, options: restoreOptionsSchema }
+
+/** The archive of the state before the restore, to put back from. */
+const safety = archiveNameSchema.nullable()
+
 /** Arguments of each verb, checked on both sides. Nothing else can be asked. */
 export const verbs = {
   /** Free and total bytes of the archives' file system. */
@@ -43,6 +58,21 @@ export const verbs = {
   'source.check': z.object({ type: z.string(), settings }),
   'source.estimate': z.object({ type: z.string(), settings, thorough: z.boolean() }),
   'source.produce': z.object({ type: z.string(), settings, archive: archiveOrderSchema }),
+  /** What the job's form can offer for a type, and which tool it misses. `settings`: how to reach a server, may be `{}`. */
+  'source.offers': z.object({ type: z.string(), settings }),
+  /** Looks at archive and machine; changes nothing. */
+  'restore.plan': z.object(restoreArgs),
+  /** Refused with `restore_plan_changed` when the plan, made anew, is not the one with this digest. */
+  'restore.apply': z.object({ ...restoreArgs, safetyArchive: safety, planDigest: z.string().length(64) }),
+  /** After a crash: puts back, or finishes, what the operation's journal says. */
+  'restore.recover': z.object({ ...restoreArgs, safetyArchive: safety, of: operation }),
+  /** Proves that an archive can be restored, in a scratch place; `read` is done by `archive.verify`. */
+  'drill.run': z.object({
+    archive: storedNameSchema,
+    type: z.string(),
+    settings,
+    depth: z.enum(drillDepths),
+  }),
   /** A command that an admin wrote in the job's form, by `sh -c`. */
   hook: z.object({ command: z.string().min(1).max(4096), env: z.record(z.string(), z.string()) }),
   /** Size and times of every archive, without opening any. */
@@ -52,6 +82,38 @@ export const verbs = {
   'archive.verify': z.object({ name: storedNameSchema }),
   /** Through `yunohost backup delete` where YunoHost knows it, so that its hooks run. */
   'archive.delete': z.object({ name: storedNameSchema }),
+  /** All members as records (`archive/member-records.ts`), as data. */
+  'archive.members': z.object({ name: storedNameSchema }),
+  /**
+   * Bytes as data: of the file itself (`raw`), or of the tar in it. `expected`: nothing is sent when the file has another size.
+   */
+  'archive.bytes': z.object({
+    name: storedNameSchema,
+    raw: z.boolean(),
+    offset: wholeNumber,
+    length: wholeNumber.nullable(),
+    expected: wholeNumber.nullable(),
+  }),
+  /**
+   * As data: the contents of the file at `path` whose first header begins at byte `offset` of the tar; without `offset` a
+   * tar of what is at the path and below.
+   */
+  'archive.member': z.object({ name: storedNameSchema, path: memberKey, offset: wholeNumber.nullable() }),
+  /** Unpacks into a folder that is new or empty. No paths: everything. */
+  'archive.extract': z.object({
+    name: storedNameSchema,
+    to: z.string().min(1).max(4096),
+    paths: z.array(memberKey).max(10_000),
+    devices: z.boolean(),
+  }),
+  /** With the directory that the archive was made of, or another. */
+  'archive.compare': z.object({
+    name: storedNameSchema,
+    against: z.string().min(1).max(4096).nullable(),
+    thorough: z.boolean(),
+  }),
+  /** Copies a tar from anywhere into the archives directory. */
+  'archive.import': z.object({ path: z.string().min(1).max(4096), name: archiveNameSchema }),
   /** After a crash: ends what operations left running and removes their partial files. */
   recover: z.object({
     operations: z.array(z.object({ operation, archiveName: archiveNameSchema.nullable() })),
@@ -96,6 +158,16 @@ export interface VerifyResult {
   /** backup_info.json says this about the bytes before it; null when the archive has none. */
   readonly innerSha256: { readonly expected: string; readonly found: string } | null
 }
+/** What `archive.import` made. */
+export interface Imported {
+  readonly file: string
+  readonly sizeBytes: number
+  readonly sha256: string
+  readonly fingerprint: string
+  readonly members: number
+  /** What the archive says about itself, null when it says nothing. */
+  readonly backupInfo: Readonly<Record<string, unknown>> | null
+}
 export interface Estimate {
   /** Bytes the archive will need; null when it cannot be told beforehand. */
   readonly bytes: number | null
@@ -127,6 +199,19 @@ export interface YunohostFacts {
   readonly admins?: readonly string[]
   readonly parts?: readonly string[]
 }
+/** What a job's form can offer for one type on this machine. */
+export interface SourceOffers {
+  /** A tool that is not installed; the type cannot run here. */
+  readonly missingTool: string | null
+  /** Databases of the server; null when the type has none, or when it could not be asked. */
+  readonly databases: readonly string[] | null
+  /** Why it could not be asked, in English. */
+  readonly error: string | null
+}
+export interface RestoreRecovered extends RestoreOutcome {
+  /** False when there was no journal: nothing had been changed. */
+  readonly found: boolean
+}
 /** Answers by verb. */
 export interface VerbResults {
   disk: { readonly totalBytes: number; readonly freeBytes: number }
@@ -134,11 +219,23 @@ export interface VerbResults {
   'source.check': { readonly errors: readonly FieldError[] }
   'source.estimate': Estimate
   'source.produce': Produced
+  'source.offers': SourceOffers
+  'restore.plan': RestorePlan
+  'restore.apply': RestoreOutcome
+  'restore.recover': RestoreRecovered
+  'drill.run': DrillResult
   hook: { readonly exitCode: number }
   'catalogue.scan': CatalogueScan
   'catalogue.read': { readonly archives: readonly ReadArchive[] }
   'archive.verify': VerifyResult
   'archive.delete': { readonly removed: readonly string[] }
+  'archive.members': { readonly members: number; readonly fingerprint: string }
+  /** `sizeBytes`: of the file. */
+  'archive.bytes': { readonly bytes: number; readonly sizeBytes: number }
+  'archive.member': { readonly bytes: number }
+  'archive.extract': { readonly files: number; readonly bytes: number }
+  'archive.compare': Comparison
+  'archive.import': Imported
   recover: { readonly killed: number; readonly removed: readonly string[] }
 }
 
@@ -155,6 +252,15 @@ const facts = z.record(z.string(), z.union([z.string(), z.number()]))
 export const frameSchema = z.discriminatedUnion('t', [
   z.object({ t: z.literal('log'), stream: z.enum(['out', 'err', 'info']), text: z.string() }),
   z.object({ t: z.literal('step'), step: z.enum(runSteps) }),
+  /** State of the step with that index in the plan. */
+  z.object({
+    t: z.literal('restore'),
+    step: z.number().int().nonnegative(),
+    state: z.enum(stepStates),
+    detail: z.string(),
+  }),
+  /** Followed by exactly that many raw bytes, then the next line. */
+  z.object({ t: z.literal('data'), bytes: z.number().int().positive().max(1_048_576) }),
   z.object({ t: z.literal('progress'), done: z.number(), total: z.number().nullable() }),
   z.object({ t: z.literal('result'), value: z.unknown() }),
   z.object({

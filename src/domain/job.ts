@@ -1,4 +1,5 @@
 // What a job is. The shape of `config` belongs to its source (`src/sources/<type>`).
+import type { DrillDepth } from './drill.ts'
 import type { RetentionPolicy } from './retention-policy.ts'
 
 /** Commands an admin wrote, run by `sh -c` as root around the backup. */
@@ -28,10 +29,20 @@ export interface Job {
   readonly timeoutS: number | null
   readonly createdAt: number
   readonly updatedAt: number
+  /** How the job's archives are proven, null: not beyond the rotation of verifications. */
+  readonly drill: DrillPolicy | null
+  readonly nextDrillAt: number | null
   /** Next tick; null while disabled or when the expression never fires again. */
   readonly nextRunAt: number | null
   /** Why removal of old archives is suspended, null when it is not (product.md §6, anomalies). */
   readonly retentionHold: string | null
+}
+
+/** The newest archive is proven every so many days. */
+export interface DrillPolicy {
+  readonly depth: DrillDepth
+  /** 1 to 365. */
+  readonly everyDays: number
 }
 
 /** What an admin gives when creating or changing a job; checked by `engine/jobs.ts`. */
@@ -45,4 +56,5 @@ export interface JobInput {
   readonly coreOnly?: boolean
   readonly hooks?: Partial<JobHooks>
   readonly timeoutS?: number | null
+  readonly drill?: DrillPolicy | null
 }

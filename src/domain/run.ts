@@ -23,26 +23,42 @@ export interface TargetResult {
   readonly detail?: string
 }
 
+/** Texts: `warning.<code>`. */
+export const runWarningCodes = [
+  'file_changed',
+  'file_vanished',
+  'file_shrank',
+  'file_unreadable',
+  'sockets_skipped',
+  'mounts_skipped',
+  'post_hook_failed',
+  'retention_failed',
+  'target_failed',
+  'sidecar_only',
+  'leftovers',
+  'passwords_unknown',
+  'recipe_user_missing',
+  'recipe_service_missing',
+  'tables_not_transactional',
+  'accounts_unread',
+  'view_broken',
+] as const
+
 /** Something that did not stop the run but must be seen. `path` may be long; shown, never executed. */
 export interface RunWarning {
-  readonly code:
-    | 'file_changed'
-    | 'file_vanished'
-    | 'file_shrank'
-    | 'file_unreadable'
-    | 'sockets_skipped'
-    | 'mounts_skipped'
-    | 'post_hook_failed'
-    | 'retention_failed'
-    | 'target_failed'
-    | 'sidecar_only'
-    | 'leftovers'
+  readonly code: (typeof runWarningCodes)[number]
   readonly path?: string
   readonly facts?: Facts
 }
 
-/** Codes that say something was counted, not that anything is wrong: they do not turn a run yellow. */
-export const notes: ReadonlySet<RunWarning['code']> = new Set(['sockets_skipped', 'mounts_skipped'])
+/** Codes that say what an archive cannot hold, not that anything went wrong: they do not turn a run yellow. */
+export const notes: ReadonlySet<RunWarning['code']> = new Set([
+  'sockets_skipped',
+  'mounts_skipped',
+  'passwords_unknown',
+  'tables_not_transactional',
+  'accounts_unread',
+])
 
 /** A stored run. Times are epoch milliseconds, sizes bytes. */
 export interface Run {

@@ -1,8 +1,10 @@
 // How jobs, runs and archives look outside this program: the JSON of the command line and of the API (api.md).
 import type { Archive } from './archive.ts'
+import type { Drill } from './drill.ts'
 import { localIso } from './iso-time.ts'
 import type { Job } from './job.ts'
 import { formatPolicy } from './policy-text.ts'
+import type { Restore } from './restore.ts'
 import type { Run } from './run.ts'
 
 /** ISO 8601 with the zone's offset; null stays null. */
@@ -17,14 +19,16 @@ export function retentionValue(job: Pick<Job, 'retention'>): number {
   return policy.mode === 'daily' ? policy.days : policy.daily
 }
 
-/** A job with its settings (which hold no secret in clear). */
-export function jobToWire(job: Job, timeZone: string) {
+/** A job with its settings but for the `hidden` ones, of which only is told that they are there. */
+export function jobToWire(job: Job, timeZone: string, hidden: readonly string[]) {
+  const settings = Object.entries(job.config)
   return {
     id: job.id,
     uid: job.uid,
     name: job.name,
     type: job.type,
-    config: job.config,
+    config: Object.fromEntries(settings.filter(([key]) => !hidden.includes(key))),
+    config_hidden: settings.map(([key]) => key).filter((key) => hidden.includes(key)),
     enabled: job.enabled,
     core_only: job.coreOnly,
     cron_expr: job.cronExpr,
@@ -39,9 +43,25 @@ export function jobToWire(job: Job, timeZone: string) {
       timeout_s: job.hooks.timeoutS,
     },
     timeout_s: job.timeoutS,
+    drill: job.drill && { depth: job.drill.depth, every_days: job.drill.everyDays },
+    next_drill_at: time(job.nextDrillAt, timeZone),
     next_run_at: time(job.nextRunAt, timeZone),
     created_at: time(job.createdAt, timeZone),
     updated_at: time(job.updatedAt, timeZone),
+  }
+}
+
+export function drillToWire(drill: Drill, timeZone: string) {
+  return {
+    id: drill.id,
+    job_id: drill.jobId,
+    archive_name: drill.archiveName,
+    depth: drill.depth,
+    verdict: drill.verdict,
+    findings: drill.findings,
+    actor: drill.actor,
+    started_at: time(drill.startedAt, timeZone),
+    finished_at: time(drill.finishedAt, timeZone),
   }
 }
 
@@ -83,7 +103,39 @@ export function archiveToWire(archive: Archive, timeZone: string) {
     state_detail: archive.stateDetail,
     origin: archive.origin,
     pinned: archive.pinned,
+    pinned_until: time(archive.pinnedUntil, timeZone),
     job_id: archive.jobId,
     verified_at: time(archive.verifiedAt, timeZone),
+  }
+}
+
+/** api.md's status of a restore, and what else there is to tell. */
+export function restoreToWire(restore: Restore, timeZone: string) {
+  return {
+    id: restore.id,
+    archive: restore.archiveName,
+    type: restore.type,
+    target: restore.target,
+    job_id: restore.jobId,
+    status: restore.status,
+    actor: restore.actor,
+    options: restore.options,
+    requested_at: time(restore.requestedAt, timeZone),
+    started_at: time(restore.startedAt, timeZone),
+    finished_at: time(restore.finishedAt, timeZone),
+    progress:
+      restore.progressDone === null ? null : { done: restore.progressDone, total: restore.progressTotal },
+    steps: restore.steps.map((step) => ({
+      name: step.code,
+      facts: step.facts,
+      state: step.state,
+      started_at: time(step.startedAt, timeZone),
+      finished_at: time(step.finishedAt, timeZone),
+      detail: step.detail,
+    })),
+    remarks: restore.remarks,
+    safety_archive: restore.safetyArchive,
+    error: restore.errorCode === null ? null : { code: restore.errorCode, facts: restore.errorFacts },
+    log_tail: restore.logTail,
   }
 }
