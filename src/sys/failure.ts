@@ -31,6 +31,10 @@ function commandProblem(error: CommandError): Problem {
       return new Problem('timed_out', { command }, cause)
     case 'output_limit':
       return new Problem('command_failed', { command, detail: 'too much output' }, cause)
+    case 'input_failed':
+      return error.cause === undefined
+        ? new Problem('command_failed', { command, detail: 'its input' }, cause)
+        : asProblem(error.cause)
     case 'signal':
       return new Problem('command_failed', { command, detail: ended.signal }, cause)
     case 'exit':

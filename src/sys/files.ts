@@ -43,7 +43,7 @@ export function temporaryName(path: string): string {
 }
 
 /** Makes what was created, renamed or removed in a folder durable. */
-export async function syncDirectory(directory: string): Promise<void> {
+export async function syncDirectory(directory: string | Buffer): Promise<void> {
   const handle = await open(directory, 'r')
   try {
     await handle.sync()

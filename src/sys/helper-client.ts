@@ -1,15 +1,9 @@
 // How the server reaches the root helper: one short-lived process (or socket connection) per operation.
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  verbs,
-  type HelperFrame,
-  type Verb,
-  type VerbArgs,
-  type VerbResults,
-} from '../domain/helper-protocol.ts'
+import { verbs, type Verb, type VerbArgs, type VerbResults } from '../domain/helper-protocol.ts'
 import { Problem } from '../domain/problem.ts'
-import { readAnswer, reported, type LastFrame } from './helper-answer.ts'
+import { readAnswer, reported, type LastFrame, type PassingFrame } from './helper-answer.ts'
 import { openHelper, type HelperLine, type HelperTarget } from './helper-transport.ts'
 
 export type { HelperTarget } from './helper-transport.ts'
@@ -22,7 +16,11 @@ export interface HelperCall {
   /** Marks every process of the operation; a new one is made when absent. */
   readonly operation?: string
   /** Frames other than the last one, in order. */
-  onFrame?(frame: Exclude<HelperFrame, { t: 'result' } | { t: 'problem' }>): void
+  onFrame?(frame: PassingFrame): void
+  /** Bytes that the verb hands over, in order; while the promise is pending the helper has to wait. */
+  onData?(bytes: Uint8Array): Promise<void> | undefined
+  /** Milliseconds the helper may take to end after we hung up. Default: the helper's own. */
+  readonly patienceMs?: number
 }
 
 /**
@@ -50,9 +48,10 @@ export function createHelper(options: HelperOptions): Helper {
       if (call.signal?.aborted === true) throw new Problem('cancelled')
       const request = requestLine(operation, verb, args)
       const line = await open(options)
-      const patience = options.patienceMs ?? patienceMs
+      const patience = call.patienceMs ?? options.patienceMs ?? patienceMs
       const talk = await converse(line, request, call, patience)
-      if (talk.last === null && verb !== 'recover') await clearUp(helper, operation, args, patience)
+      if (talk.last === null && verb !== 'recover')
+        await clearUp(helper, operation, nameOfNew(verb, args), patience)
       // The shape of a result is the helper's word: it is the same program, and more trusted than we are.
       if (talk.last?.t === 'result') return talk.last.value as VerbResults[typeof verb]
       throw failureOf(talk.last === null ? talk.error : reported(talk.last), call.signal)
@@ -108,7 +107,11 @@ async function converse(
   line.input.write(request)
   if (call.signal?.aborted === true) onAbort()
   try {
-    const last = await readAnswer(line.output, call.onFrame?.bind(call))
+    const last = await readAnswer(line.output, {
+      onFrame: call.onFrame?.bind(call),
+      onData: call.onData?.bind(call),
+      signal: call.signal,
+    })
     hangUp()
     impatience.abort()
     const why = await line.closed
@@ -136,16 +139,21 @@ function failureOf(error: unknown, signal: AbortSignal | undefined): unknown {
 async function clearUp(
   helper: Helper,
   operation: string,
-  args: VerbArgs[Verb],
+  archiveName: string | null,
   withinMs: number,
 ): Promise<void> {
-  const archiveName = 'archive' in args ? args.archive.name : null
   const signal = AbortSignal.timeout(withinMs)
   try {
     await helper.call('recover', { operations: [{ operation, archiveName }] }, { signal })
   } catch {
     // Unreachable again: the caller is told about the first failure, and the next start of the server recovers.
   }
+}
+
+/** The archive that the verb was making, null when it makes none. */
+function nameOfNew(verb: Verb, args: VerbArgs[Verb]): string | null {
+  if ('archive' in args && typeof args.archive === 'object') return args.archive.name
+  return verb === 'archive.import' && 'name' in args && typeof args.name === 'string' ? args.name : null
 }
 
 function reason(error: unknown): string {

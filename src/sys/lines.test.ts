@@ -30,3 +30,23 @@ test('an empty line is a line; nothing at all is none', () => {
   expect(read([Buffer.from('\n\nx')])).toEqual(['', '', 'x'])
   expect(read([])).toEqual([])
 })
+
+test('raw bytes between lines are handed out as they are, however they were cut', () => {
+  const raw = Buffer.from('1\n2\n\nnot a line')
+  const bytes = Buffer.concat([Buffer.from('first\n'), raw, Buffer.from('second\nthird\n')])
+  assert(
+    property(array(nat(bytes.length)), (cuts) => {
+      const seen: string[] = []
+      const reader = lineReader(1000, (line) => {
+        seen.push(line)
+        if (line === 'first')
+          reader.raw(raw.length, (piece) => seen.push(`raw ${Buffer.from(piece).toString()}`))
+      })
+      const at = [0, ...cuts.toSorted((a, b) => a - b), bytes.length]
+      for (const [i, start] of at.slice(0, -1).entries()) reader.push(bytes.subarray(start, at[i + 1]))
+      const pieces = seen.filter((one) => one.startsWith('raw ')).map((one) => one.slice(4))
+      expect(pieces.join('')).toBe(raw.toString())
+      expect(seen.filter((one) => !one.startsWith('raw '))).toEqual(['first', 'second', 'third'])
+    }),
+  )
+})

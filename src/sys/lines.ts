@@ -4,6 +4,8 @@ const newline = 0x0a
 
 export interface LineReader {
   push(chunk: Uint8Array): void
+  /** The next `bytes` bytes are no lines: they go to `onBytes`, in pieces. For the caller's `onLine`. */
+  raw(bytes: number, onBytes: (piece: Uint8Array) => void): void
   /** Hands out the last line when it had no newline. */
   end(): void
 }
@@ -16,6 +18,8 @@ export function lineReader(limit: number, onLine: (line: string) => void): LineR
   let parts: Uint8Array[] = []
   let held = 0
   let open = false
+  let rawLeft = 0
+  let rawTo: (piece: Uint8Array) => void = () => undefined
 
   const keep = (bytes: Uint8Array): void => {
     open = true
@@ -36,14 +40,26 @@ export function lineReader(limit: number, onLine: (line: string) => void): LineR
   }
 
   return {
+    raw(bytes, onBytes) {
+      rawLeft = bytes
+      rawTo = onBytes
+    },
     push(chunk) {
       let from = 0
-      for (let at = chunk.indexOf(newline); at !== -1; at = chunk.indexOf(newline, from)) {
+      while (from < chunk.length) {
+        if (rawLeft > 0) {
+          const piece = chunk.subarray(from, from + rawLeft)
+          rawLeft -= piece.length
+          from += piece.length
+          rawTo(piece)
+          continue
+        }
+        const at = chunk.indexOf(newline, from)
+        if (at === -1) return keep(chunk.subarray(from))
         keep(chunk.subarray(from, at))
-        flush()
         from = at + 1
+        flush()
       }
-      if (from < chunk.length) keep(chunk.subarray(from))
     },
     end() {
       if (open) flush()

@@ -23,6 +23,8 @@ export type Ended =
   | { readonly how: 'timeout'; readonly forced: boolean }
   | { readonly how: 'not_found' }
   | { readonly how: 'output_limit' }
+  /** Its input could not be read to the end, so it was stopped before it could take a part for the whole. */
+  | { readonly how: 'input_failed' }
 
 export interface RunOptions {
   readonly signal?: AbortSignal
@@ -32,9 +34,12 @@ export interface RunOptions {
   readonly cwd?: string
   /** The whole environment but PATH, HOME and LC_ALL, which are always set. Nothing is inherited. */
   readonly env?: Readonly<Record<string, string>>
-  readonly stdin?: string | Uint8Array
+  /** Chunks are read as fast as the program takes them. When reading them fails, the program is stopped. */
+  readonly stdin?: string | Uint8Array | AsyncIterable<Uint8Array>
   /** A file descriptor that becomes the child's stdout, instead of being read. */
   readonly stdoutFd?: number
+  /** Called for every piece of stdout as it comes; what it throws stops the program with `input_failed`. */
+  onStdoutChunk?(chunk: Buffer): void
   /** Called for every line, without its newline; lines are cut at 64 KiB. */
   onStdoutLine?(line: string): void
   onStderrLine?(line: string): void
@@ -94,10 +99,15 @@ export const run: Run = async (file, args, options = {}) => {
   const closed = new Promise<Ended>((resolve) => child.once('close', (code, by) => resolve(exited(code, by))))
 
   let stopping: Promise<Ended> | undefined
-  const stop = (how: 'cancelled' | 'timeout' | 'output_limit'): void => {
+  const stop = (how: 'cancelled' | 'timeout' | 'output_limit' | 'input_failed'): void => {
     stopping ??= stopChild(child, closed, options).then((forced) =>
-      how === 'output_limit' ? { how } : { how, forced },
+      how === 'output_limit' || how === 'input_failed' ? { how } : { how, forced },
     )
+  }
+  let broken: unknown
+  const fail = (error: unknown): void => {
+    broken ??= error
+    stop('input_failed')
   }
   const onAbort = (): void => stop('cancelled')
   signal?.addEventListener('abort', onAbort, { once: true })
@@ -106,9 +116,9 @@ export const run: Run = async (file, args, options = {}) => {
   const timer =
     options.timeoutMs === undefined ? undefined : setTimeout(() => stop('timeout'), options.timeoutMs)
 
-  feed(child.stdin, options.stdin)
+  feed(child.stdin, options.stdin, fail)
   const reading = { ...options, ready: () => (stopping === undefined ? options.ready?.() : undefined) }
-  const stdout = collect(child.stdout, reading, () => stop('output_limit'))
+  const stdout = collect(child.stdout, reading, () => stop('output_limit'), fail)
   const stderrTail = tail(child.stderr, reading)
 
   const naturally = await closed
@@ -116,7 +126,7 @@ export const run: Run = async (file, args, options = {}) => {
   clearTimeout(timer)
   const ended = stopping === undefined ? naturally : await stopping
   if (ended.how !== 'exit' || !(options.okCodes ?? [0]).includes(ended.code)) {
-    throw new CommandError(file, ended, stderrTail())
+    throw new CommandError(file, ended, stderrTail(), broken === undefined ? undefined : { cause: broken })
   }
   return { code: ended.code, stdout: stdout(), stderrTail: stderrTail() }
 }
@@ -217,17 +227,49 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   if (child.pid !== undefined) sendSignal(-child.pid, signal)
 }
 
-function feed(stdin: Writable | null, data: string | Uint8Array | undefined): void {
+function feed(stdin: Writable | null, data: RunOptions['stdin'], failed: (error: unknown) => void): void {
   // A command may end without reading its input: how it ended tells more than this error.
   stdin?.on('error', () => undefined)
-  if (data !== undefined) stdin?.end(data)
+  if (stdin === null || data === undefined) return
+  if (typeof data === 'string' || data instanceof Uint8Array) stdin.end(data)
+  else pour(data, stdin).catch(failed)
 }
 
-function collect(stdout: Readable | null, options: RunOptions, tooMuch: () => void): () => string {
+/** Ends the input only after all of it: a program must never take a part for the whole. */
+async function pour(data: AsyncIterable<Uint8Array>, stdin: Writable): Promise<void> {
+  for await (const chunk of data) {
+    if (stdin.destroyed) return
+    if (!stdin.write(chunk)) await drained(stdin)
+  }
+  stdin.end()
+}
+
+function drained(stdin: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const go = (): void => {
+      stdin.off('drain', go).off('close', go)
+      resolve()
+    }
+    if (stdin.destroyed) resolve()
+    else stdin.once('drain', go).once('close', go)
+  })
+}
+
+function collect(
+  stdout: Readable | null,
+  options: RunOptions,
+  tooMuch: () => void,
+  failed: (error: unknown) => void,
+): () => string {
   const limit = options.maxStdout ?? maxStdoutDefault
   const kept: Buffer[] = []
   let size = 0
   listen(stdout, options, options.onStdoutLine?.bind(options), (chunk) => {
+    try {
+      options.onStdoutChunk?.(chunk)
+    } catch (error) {
+      return failed(error)
+    }
     if (limit === 0) return
     if (size + chunk.length > limit) return tooMuch()
     kept.push(chunk)
