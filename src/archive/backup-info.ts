@@ -2,7 +2,7 @@
 import type { ArchiveOrder } from '../domain/helper-protocol.ts'
 import { localIso } from '../domain/iso-time.ts'
 import { Problem } from '../domain/problem.ts'
-import { backupInfoMaxBytes } from './format.ts'
+import { backupInfoMaxBytes, formatVersion } from './format.ts'
 
 export interface BackupInfoFacts {
   /** Id of the source. */
@@ -20,6 +20,7 @@ export interface BackupInfoFacts {
 /** The description as data; `created_at` has the offset of the order's time zone. */
 export function backupInfo(order: ArchiveOrder, facts: BackupInfoFacts): Record<string, unknown> {
   return {
+    format: formatVersion,
     instance_name: order.instance.name,
     instance_url: order.instance.url,
     instance_id: order.instance.id,

@@ -1,7 +1,16 @@
 // An archive in the making: one hidden file that is hashed and walked while it grows, and becomes `NAME.tar` only when
 // it is whole and on the disk. Nothing that exists is ever replaced.
 import { createHash } from 'node:crypto'
-import { closeSync, constants, fchmodSync, fsync, ftruncateSync, openSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  fsync,
+  ftruncateSync,
+  openSync,
+  writeSync,
+} from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { Problem } from '../domain/problem.ts'
@@ -10,8 +19,8 @@ import { fingerprintOf } from './fingerprint.ts'
 import { follow } from './follow.ts'
 import { archivePaths, backupInfoMember } from './format.ts'
 import { backupInfoBytes } from './backup-info.ts'
-import { tarEnd, tarFile } from './tar-header.ts'
-import { tarScanner, type TarMember } from './tar-scanner.ts'
+import { tarEnd, tarFile, tarHeader } from './tar-header.ts'
+import { padded, tarScanner, type TarMember } from './tar-scanner.ts'
 
 /** Only root needs it; an archive may hold what not every admin should read from a file browser. */
 const archiveMode = 0o640
@@ -23,6 +32,15 @@ export interface Draft {
   write(members: Buffer): void
   /** Hashes and walks what another program appends until `done` settles; rejects as it does. */
   grow<T>(done: Promise<T>, onBytes?: (written: number) => void): Promise<T>
+  /**
+   * Adds one file whose size nobody knows yet: `fill` gets a way to append its bytes (or the descriptor, for a program's
+   * standard output) and resolves when all of it is there. A failure leaves the draft good for {@link Draft.discard} only.
+   */
+  stream(
+    name: string,
+    options: { readonly mtime: number; readonly mode: number },
+    fill: (to: Appending) => Promise<void>,
+  ): Promise<Streamed>
   /** Bytes that are members so far; where tar's end blocks would begin. */
   length(): number
   /**
@@ -34,6 +52,18 @@ export interface Draft {
   publish(sidecar: Buffer): Promise<{ file: string; fingerprint: string }>
   /** Closes, and removes all of it unless it was published. Call it always. */
   discard(): Promise<void>
+}
+
+/** The end of the draft: for a program's standard output, or for bytes at hand. */
+export interface Appending {
+  readonly fd: number
+  write(data: Uint8Array): void
+}
+
+/** Where the data of a streamed member lies in the draft. */
+export interface Streamed {
+  readonly size: number
+  readonly offset: number
 }
 
 export interface Sealed {
@@ -77,6 +107,20 @@ export async function openDraft(
     write: (members) => {
       writeAll(fd, members)
       take(members)
+    },
+    stream: async (name, { mode, mtime }, fill) => {
+      const at = seen
+      const headerOf = (size: number): Buffer =>
+        tarHeader({ name, type: 'file', mode, mtime, size }, { fixedLength: true })
+      const offset = at + headerOf(0).length
+      writeAll(fd, headerOf(0))
+      await fill({ fd, write: (data) => writeAll(fd, data) })
+      const size = fstatSync(fd).size - offset
+      writeAll(fd, Buffer.alloc(padded(size) - size))
+      // Only now its size is known. What is hashed and walked is read back: it is what the file really holds.
+      writeAll(fd, headerOf(size), at)
+      await follow(fd, { from: at, done: Promise.resolve(), onChunk: take })
+      return { size, offset }
     },
     grow: (done, onBytes) => follow(fd, { from: seen, done, onChunk: take, ...(onBytes && { onBytes }) }),
     seal: async (describe) => {
@@ -136,7 +180,7 @@ function create(partial: string, name: string): number {
   }
 }
 
-function writeAll(fd: number, data: Buffer, position: number | null = null): void {
+function writeAll(fd: number, data: Uint8Array, position: number | null = null): void {
   let written = 0
   while (written < data.length) {
     const at = position === null ? null : position + written

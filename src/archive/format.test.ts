@@ -55,6 +55,7 @@ describe('backup_info.json', () => {
         extra: { excludes: [] },
       }),
     ).toEqual({
+      format: 2,
       instance_name: 'jerry',
       instance_url: 'https://jerry.example.test',
       instance_id: 'abc',

@@ -1,7 +1,6 @@
 // The archive format of product.md §4: names of files and members, and the order of members in a tar that we write:
-//   info.json · backup.csv · (restore hook) · directories and payload below the part's folder · backup_info.json · end.
-// The embedded restore hook (`hooks/restore/<hook>`, yunohost-backup-format.md §3) belongs right after backup.csv: it is
-// one more member in the list that a source gives to `openDraft().write`, made by a module beside this one.
+//   info.json · backup.csv · hooks/restore/<hook> · directories, recipe and payload below the part's folder ·
+//   backup_info.json · end.
 export const infoMember = 'info.json'
 export const csvMember = 'backup.csv'
 /** Always the last member, so that it can be found from the end of the file and can vouch for all before it. */
@@ -23,6 +22,26 @@ export interface Part {
 }
 
 export const customPart: Part = { part: 'data_custom', hook: '95-data_custom', folder: 'data/custom' }
+export const mysqlPart: Part = { part: 'data_mysql', hook: '80-data_mysql', folder: 'data/mysql' }
+export const postgresqlPart: Part = {
+  part: 'data_postgresql',
+  hook: '81-data_postgresql',
+  folder: 'data/postgresql',
+}
+/** Parts that our own archives have. */
+export const ownParts: readonly Part[] = [customPart, mysqlPart, postgresqlPart]
+
+/** Folder below a part's folder with what a restore must know: one small file per fact, for bash as for us. */
+export const recipeFolder = '.backupmanager'
+/** Member of the embedded restore hook of a part. */
+export function hookMember(part: Part): string {
+  return `hooks/restore/${part.hook}`
+}
+/**
+ * Version of the layout of our own archives, in `backup_info.json` (`format`) and in the recipe's file `format`. A reader
+ * refuses a higher one; archives without the number are of version 1, which had no recipe folder and no hook.
+ */
+export const formatVersion = 2
 
 /** The files of one archive, as paths. */
 export interface ArchivePaths {

@@ -33,3 +33,12 @@ export function paxNumber(value: Buffer): number | null {
   const number = Number(text)
   return /^[0-9]{1,16}$/.test(text) && Number.isSafeInteger(number) ? number : null
 }
+
+/** A time with a fraction, such as `1700000000.25` or `-1.5`, in nanoseconds; null when it is none. */
+export function paxTime(value: Buffer | undefined): bigint | null {
+  const found = /^(-?)([0-9]{1,15})(?:\.([0-9]*))?$/.exec(value?.toString('latin1') ?? '')
+  if (!found) return null
+  const [, sign, seconds = '0', fraction = ''] = found
+  const ns = BigInt(seconds) * 1_000_000_000n + BigInt(fraction.slice(0, 9).padEnd(9, '0'))
+  return sign === '-' ? -ns : ns
+}

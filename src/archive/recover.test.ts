@@ -117,6 +117,22 @@ test('cleaning removes files in progress that have not changed for a day', async
   expect(readdirSync(folder)).toEqual(['.b.tar.partial', '.note', 'c.tar'])
 })
 
+test('cleaning removes the sidecars of a tar that was never named, and no others', async () => {
+  const folder = await archivesFolder()
+  put(
+    folder,
+    '.a.tar.partial',
+    'a.info.json',
+    'a.backup_info.json',
+    '.b.tar.partial',
+    'b.tar',
+    'b.info.json',
+    'c.info.json',
+  )
+  await cleanPartials(folder, Date.now() + 48 * 3_600_000, new Set())
+  expect(readdirSync(folder).toSorted()).toEqual(['b.info.json', 'b.tar', 'c.info.json'])
+})
+
 test('cleaning leaves what belongs to a backup that is still running, however old it is', async () => {
   const folder = await archivesFolder()
   put(folder, ...inProgress, '.b.yunohost.partial')

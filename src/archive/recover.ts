@@ -1,8 +1,9 @@
 // Removes what an operation that was killed has left. Only for names of operations that are certainly over.
 import type { Stats } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { errorCode, exists, removeIfExists, syncDirectory } from '../sys/files.ts'
+import { settleAppend } from './append.ts'
 import { archiveOfPartial, archivePaths } from './format.ts'
 import { locate } from './locate.ts'
 import { removeWorkDir, workDirOf } from './work-dir.ts'
@@ -19,6 +20,7 @@ export async function recoverArchive(archivesDir: string, name: string): Promise
   const halves = await halvesOf(archivesDir, name)
   const partials = (await partialsOf(archivesDir, (owner) => owner === name)).map(({ path }) => path)
   if (partials.length === 0) return []
+  await settleAppend(archivesDir, name)
   const removed: string[] = []
   const work = workDirOf(archivesDir, name)
   if ((await removeWorkDir(work)) === 'removed') removed.push(work)
@@ -39,10 +41,22 @@ export async function cleanPartials(
 ): Promise<string[]> {
   const removed: string[] = []
   for (const { path, mtimeMs } of await partialsOf(archivesDir, (owner) => !busy.has(owner))) {
-    if (now - mtimeMs > staleMs && (await removeIfExists(path))) removed.push(path)
+    if (now - mtimeMs <= staleMs) continue
+    for (const half of await sidecarsBeside(archivesDir, path))
+      if (await removeIfExists(half)) removed.push(half)
+    if (await removeIfExists(path)) removed.push(path)
   }
   if (removed.length > 0) await syncDirectory(archivesDir)
   return removed
+}
+
+/** Of a tar in progress that was never named: they would keep its name from being used. An import has no other traces. */
+async function sidecarsBeside(archivesDir: string, partial: string): Promise<string[]> {
+  const name = archiveOfPartial(basename(partial))
+  if (name === null) return []
+  const paths = archivePaths(archivesDir, name)
+  const named = (await exists(paths.tar)) || (await exists(paths.gzip))
+  return partial === paths.partial && !named ? [paths.sidecar, paths.backupInfo] : []
 }
 
 interface InProgress {

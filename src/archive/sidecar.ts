@@ -28,13 +28,19 @@ export async function sidecarFault(
 ): Promise<string> {
   const read = await readJsonFile(archivePaths(archivesDir, name).sidecar)
   if (!read.ok) return read.missing ? 'sidecar: missing' : `sidecar: ${read.error}`
-  const bad = needed.filter(([key, good]) => !good(read.value[key])).map(([key]) => key)
-  if (bad.length > 0) return `sidecar: missing or wrong: ${bad.join(', ')}`
+  const bad = infoFault(read.value)
+  if (bad !== '') return `sidecar: ${bad}`
   const { info, ours } = inside
   if (ours) return info?.equals(read.bytes) === true ? '' : differs
   if (info === null) return ''
   const member = parseObject(info)
   return member.ok && isDeepStrictEqual(member.value, read.value) ? '' : differs
+}
+
+/** What YunoHost could not use of a description, in English; empty when nothing. Pure. */
+export function infoFault(info: Readonly<Record<string, unknown>>): string {
+  const bad = needed.filter(([key, good]) => !good(info[key])).map(([key]) => key)
+  return bad.length === 0 ? '' : `missing or wrong: ${bad.join(', ')}`
 }
 
 const differs = 'sidecar: it differs from info.json in the archive'

@@ -6,11 +6,23 @@ export interface TarFields {
   /** As one character; old tars' NUL is `0`. */
   readonly type: string
   readonly name: Buffer
+  /** The name as readers take it that look for the first part of a long name in any header; null when it is the same. */
+  readonly otherName: Buffer | null
   readonly linkName: Buffer
   /** Bytes of data behind the header, before any PAX record says otherwise. */
   readonly size: number
+  /** Permission bits, setuid and its like included. */
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  /** Whole seconds since 1970. */
+  readonly mtime: number
+  readonly owner: Buffer
+  readonly group: Buffer
   /** Old GNU sparse headers only: more sparse headers follow. */
   readonly extended: boolean
+  /** Old GNU sparse headers only: bytes once unpacked. */
+  readonly realSize: number | null
 }
 
 const canonicalChecksum = /^[0-7]{6}\0 $/
@@ -29,9 +41,17 @@ export function readHeader(block: Buffer): TarFields | 'bad checksum' | 'bad siz
   return {
     type,
     name: readName(block),
+    otherName: !isUstar(block) && type !== 'S' && block[345] !== 0 ? prefixed(block) : null,
     linkName: text(block, 157, 100),
     size,
+    mode: (readNumber(block.subarray(100, 108)) ?? 0) & 0o7777,
+    uid: readNumber(block.subarray(108, 116)) ?? 0,
+    gid: readNumber(block.subarray(116, 124)) ?? 0,
+    mtime: readSigned(block.subarray(136, 148)),
+    owner: text(block, 265, 32),
+    group: text(block, 297, 32),
     extended: type === 'S' && block[482] === 1,
+    realSize: type === 'S' ? readNumber(block.subarray(483, 495)) : null,
   }
 }
 
@@ -64,10 +84,24 @@ export function readNumber(field: Buffer): number | null {
   return digits === undefined ? null : digits === '' ? 0 : Number.parseInt(digits, 8)
 }
 
+/** A time, which GNU tar writes as a negative base-256 number when it is before 1970. 0 for what is none. */
+function readSigned(field: Buffer): number {
+  if (field[0] !== 0xff) return readNumber(field) ?? 0
+  const value = field.readBigInt64BE(field.length - 8)
+  return Number(value)
+}
+
+/** GNU's own magic is `ustar ` with a space; other things stand where POSIX has the prefix. */
+function isUstar(block: Buffer): boolean {
+  return block.toString('latin1', 257, 263) === 'ustar\0'
+}
+
 function readName(block: Buffer): Buffer {
+  return isUstar(block) ? prefixed(block) : text(block, 0, 100)
+}
+
+function prefixed(block: Buffer): Buffer {
   const name = text(block, 0, 100)
-  // GNU's own magic is `ustar ` with a space; other things stand where POSIX has the prefix.
-  if (block.toString('latin1', 257, 263) !== 'ustar\0') return name
   const prefix = text(block, 345, 155)
   return prefix.length === 0 ? name : Buffer.concat([prefix, Buffer.from('/'), name])
 }

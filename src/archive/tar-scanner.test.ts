@@ -13,6 +13,8 @@ import { join } from 'node:path'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { temporaryFolder } from '../../test/support/temp.ts'
+import { oddMember } from './contents-world.ts'
+import { paxRecord } from './pax.ts'
 import { checksum } from './tar-fields.ts'
 import { tarDirectory, tarEnd, tarFile, tarHeader } from './tar-header.ts'
 import { tarScanner, type TarEnd, type TarMember } from './tar-scanner.ts'
@@ -266,5 +268,76 @@ describe('damage', () => {
       }),
       { numRuns: 500 },
     )
+  })
+})
+
+describe('passing over data', () => {
+  test('gives the same answer as reading it', () => {
+    const big = Buffer.concat([
+      tarFile('big', Buffer.alloc(70_000, 'x'), 1),
+      tarFile('small', Buffer.from('s'), 1),
+      tarDirectory('d', 1),
+    ])
+    const tar = Buffer.concat([big, tarEnd(big.length)])
+    const list: TarMember[] = []
+    const scanner = tarScanner((member) => void list.push(member))
+    let skipped = 0
+    for (let at = 0; at < tar.length;) {
+      scanner.push(tar.subarray(at, (at += 512)))
+      const ahead = scanner.ahead()
+      scanner.skip(ahead)
+      at += ahead
+      skipped += ahead
+    }
+    expect({ ...scanner.end(), list }).toEqual(scan(tar))
+    expect(skipped).toBe(70_144 + 512)
+    expect(scanner.over()).toBe(true)
+  })
+
+  test('is only possible where there is data', () => {
+    const scanner = tarScanner()
+    expect(() => scanner.skip(1)).toThrow(RangeError)
+    scanner.push(tarHeader({ name: 'x', type: 'file', mode: 0o644, mtime: 1, size: 1000 }))
+    expect([scanner.ahead(), scanner.over()]).toEqual([1024, false])
+    expect(() => scanner.skip(1025)).toThrow(RangeError)
+    scanner.skip(1000)
+    expect(scanner.end().damage).toContain('data cut off at byte 1512')
+  })
+})
+
+describe('what readers do not agree on', () => {
+  const pax = (...records: (readonly [string, string])[]) =>
+    oddMember({
+      name: 'x',
+      type: 'x',
+      data: Buffer.concat(records.map(([key, value]) => paxRecord(key, value))),
+    })
+  const file = oddMember({ name: 'file' })
+  const one = (...blocks: Buffer[]): TarMember | undefined =>
+    scan(Buffer.concat([...blocks, Buffer.alloc(1024)])).list[0]
+
+  test('is told: other names, and headers that contradict each other', () => {
+    expect(one(file)).toMatchObject({ otherNames: [], doubtful: false, sparse: false })
+    expect(one(pax(['path', 'a']), file)).toMatchObject({ otherNames: [], doubtful: false })
+    expect(one(pax(['path', 'a'], ['GNU.sparse.name', 'b']), file)).toMatchObject({
+      name: Buffer.from('b'),
+      otherNames: [Buffer.from('a')],
+      doubtful: false,
+    })
+    expect(one(pax(['path', 'a']), pax(['path', 'b']), file)).toMatchObject({ doubtful: true })
+    const long = oddMember({ name: 'x', type: 'L', data: Buffer.from('a\0') })
+    expect(one(long, file)).toMatchObject({ name: Buffer.from('a'), doubtful: false })
+    expect(one(long, long, file)).toMatchObject({ doubtful: true })
+    expect(one(long, pax(['path', 'b']), file)).toMatchObject({ doubtful: true })
+    expect(one(pax(['size', '0'], ['GNU.sparse.size', '9']), file)).toMatchObject({
+      doubtful: true,
+      sparse: true,
+    })
+  })
+
+  test('the size of a hard link in a record is damage', () => {
+    const link = oddMember({ name: 'h', type: '1', linkName: 'file' })
+    expect(scan(Buffer.concat([file, pax(['size', '512']), link])).damage).toContain('bad size')
+    expect(scan(Buffer.concat([file, pax(['size', '0']), link])).members).toBe(2)
   })
 })

@@ -1,7 +1,7 @@
 // Walks a tar that is handed over piece by piece: ustar, PAX and GNU headers. It looks at headers only, never trusts
 // them, keeps a bounded amount of memory and never throws: what is wrong with the tar is part of the answer.
 import { blockSize } from './format.ts'
-import { paxNumber, readPax } from './pax.ts'
+import { paxNumber, paxTime, readPax } from './pax.ts'
 import { readHeader, sparseGoesOn, type TarFields } from './tar-fields.ts'
 
 /** More than any tool writes: xattrs, ACLs and the longest paths together. */
@@ -10,12 +10,28 @@ const metaMaxBytes = 8 * 1024 * 1024
 export interface TarMember {
   /** As bytes; a directory's may end with a slash. */
   readonly name: Buffer
+  /** Names that other readers may take it to have; nearly always none. */
+  readonly otherNames: readonly Buffer[]
+  /** It has headers that contradict each other, as no tool writes them: readers do not agree on what they mean. */
+  readonly doubtful: boolean
   /** `0` file, `1` hard link, `2` symbolic link, `3` `4` devices, `5` directory, `6` fifo, and odder ones. */
   readonly type: string
   /** Target of a link. */
   readonly linkName: Buffer
   /** Bytes of data stored in the tar; a sparse file is larger once unpacked. */
   readonly size: number
+  /** Bytes once unpacked; more than {@link TarMember.size} for a sparse file. */
+  readonly realSize: number
+  /** Its data is a map of what is not empty, and that. */
+  readonly sparse: boolean
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  /** Names, empty when the tar has none. */
+  readonly owner: string
+  readonly group: string
+  /** Nanoseconds since 1970. */
+  readonly mtimeNs: bigint
   /** Where its first header begins, and its data. */
   readonly offset: number
   readonly dataOffset: number
@@ -32,6 +48,12 @@ export interface TarEnd {
 export interface TarScanner {
   /** Takes the next piece. Returns how many of its bytes come before the end blocks, if pieces are whole blocks. */
   push(chunk: Buffer): number
+  /** True when no further member can come: the end was reached, or the tar is damaged. */
+  over(): boolean
+  /** Bytes of a member's data that come next and need not be pushed. */
+  ahead(): number
+  /** Passes over so many of them, which the caller knows to be there. */
+  skip(bytes: number): void
   /** What is known if nothing more comes. */
   end(): TarEnd
 }
@@ -63,6 +85,8 @@ export function tarScanner(onMember?: (member: TarMember) => void): TarScanner {
   const global = new Map<string, Buffer>()
   let longName: Buffer | null = null
   let longLink: Buffer | null = null
+  /** A member has two extended headers of one sort. */
+  let contradicting = false
   let waiting: TarFields | null = null
 
   const spoil = (what: string, at: number): void => {
@@ -103,20 +127,42 @@ export function tarScanner(onMember?: (member: TarMember) => void): TarScanner {
     const record = (key: string): Buffer | undefined => local.get(key) ?? global.get(key)
     const paxSize = record('size')
     let size = paxSize ? paxNumber(paxSize) : fields.size
-    // Readers agree that a hard link has no data, whatever its size says.
-    if (fields.type === '1') size = 0
+    if (fields.type === '1') {
+      // Readers agree that a hard link has no data, whatever its header says. A record is taken for the truth by some.
+      if (paxSize && size !== 0) return spoil('bad size', at)
+      size = 0
+    }
     if (size === null || (size > 0 && dataless.has(fields.type))) return spoil('bad size', at)
     const dataOffset = at + blockSize
     if (dataOffset + padded(size) > Number.MAX_SAFE_INTEGER) return spoil('bad size', at)
     members += 1
-    const name = record('GNU.sparse.name') ?? record('path') ?? longName ?? fields.name
+    // As GNU tar chooses. Others go by the order in which the headers come.
+    const names = [record('GNU.sparse.name'), record('path')].filter((one) => one !== undefined)
+    const [name = longName ?? fields.name, ...others] = names
+    const otherNames = names.length === 0 && !longName && fields.otherName ? [fields.otherName] : others
     const linkName = record('linkpath') ?? longLink ?? fields.linkName
+    const doubtful =
+      contradicting ||
+      (longName !== null && names.length > 0) ||
+      (longLink !== null && record('linkpath') !== undefined) ||
+      (paxSize !== undefined && sparseSizes.some((key) => record(key) !== undefined))
+    const told = facts(fields, record, size)
     local = new Map()
     longName = longLink = waiting = null
-    pending = false
+    pending = contradicting = false
     skip = padded(size)
     state = skip === 0 ? 'header' : 'data'
-    onMember?.({ name, type: fields.type, linkName, size, offset: headerAt, dataOffset })
+    onMember?.({
+      name,
+      otherNames,
+      doubtful,
+      type: fields.type,
+      linkName,
+      size,
+      ...told,
+      offset: headerAt,
+      dataOffset,
+    })
   }
 
   const finishMeta = (at: number): void => {
@@ -124,13 +170,20 @@ export function tarScanner(onMember?: (member: TarMember) => void): TarScanner {
     meta = null
     state = 'header'
     filled = 0
-    if (type === 'L') longName = untilNul(data)
-    else if (type === 'K') longLink = untilNul(data)
-    else {
+    if (type === 'L') {
+      contradicting ||= longName !== null
+      longName = untilNul(data)
+    } else if (type === 'K') {
+      contradicting ||= longLink !== null
+      longLink = untilNul(data)
+    } else {
       const records = readPax(data)
       if (records === null) return spoil('bad extended header', at)
       if (type === 'g') keepKnown(global, records)
-      else local = records
+      else {
+        contradicting ||= local.size > 0
+        local = records
+      }
     }
   }
 
@@ -203,12 +256,54 @@ export function tarScanner(onMember?: (member: TarMember) => void): TarScanner {
     return { members, payloadEnd, damage: wrong }
   }
 
-  return { push, end }
+  const skipData = (bytes: number): void => {
+    if (bytes === 0) return
+    if (state !== 'data' || bytes > skip) throw new RangeError('only data can be passed over')
+    skip -= bytes
+    position += bytes
+    if (skip === 0) state = 'header'
+  }
+
+  return {
+    push,
+    end,
+    over: () => state === 'end' || state === 'nothing',
+    ahead: () => (state === 'data' ? skip : 0),
+    skip: skipData,
+  }
 }
 
 /** A size rounded up to whole blocks. */
 export function padded(size: number): number {
   return Math.ceil(size / blockSize) * blockSize
+}
+
+/** One of them is there for every sparse file, whichever of GNU's three forms it has. */
+const sparseRecords = ['GNU.sparse.major', 'GNU.sparse.size', 'GNU.sparse.map']
+
+/** Said beside a size, Python's tarfile takes them for the length of the data. */
+const sparseSizes = ['GNU.sparse.size', 'GNU.sparse.realsize']
+
+/** What PAX records say comes before what the header says; a record that is no number is passed over. */
+function facts(
+  fields: TarFields,
+  record: (key: string) => Buffer | undefined,
+  size: number,
+): Pick<TarMember, 'realSize' | 'sparse' | 'mode' | 'uid' | 'gid' | 'owner' | 'group' | 'mtimeNs'> {
+  const number = (key: string): number | null => {
+    const value = record(key)
+    return value === undefined ? null : paxNumber(value)
+  }
+  return {
+    sparse: fields.type === 'S' || sparseRecords.some((key) => record(key) !== undefined),
+    realSize: number('GNU.sparse.realsize') ?? number('GNU.sparse.size') ?? fields.realSize ?? size,
+    mode: fields.mode,
+    uid: number('uid') ?? fields.uid,
+    gid: number('gid') ?? fields.gid,
+    owner: (record('uname') ?? fields.owner).toString('utf8'),
+    group: (record('gname') ?? fields.group).toString('utf8'),
+    mtimeNs: paxTime(record('mtime')) ?? BigInt(fields.mtime) * 1_000_000_000n,
+  }
 }
 
 function untilNul(data: Buffer): Buffer {
@@ -218,7 +313,17 @@ function untilNul(data: Buffer): Buffer {
 
 /** Global records stay for the rest of the tar: only those that are read are kept. */
 function keepKnown(global: Map<string, Buffer>, records: Map<string, Buffer>): void {
-  for (const key of ['size', 'path', 'linkpath', 'GNU.sparse.name']) {
+  for (const key of [
+    'size',
+    'path',
+    'linkpath',
+    'GNU.sparse.name',
+    'uid',
+    'gid',
+    'uname',
+    'gname',
+    'mtime',
+  ]) {
     const value = records.get(key)
     if (value) global.set(key, value)
   }

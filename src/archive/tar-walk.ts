@@ -3,7 +3,7 @@ import { createGunzip } from 'node:zlib'
 import { errorCode } from '../sys/files.ts'
 import { infoMember } from './format.ts'
 import { captureMember } from './member-capture.ts'
-import { tarScanner } from './tar-scanner.ts'
+import { tarScanner, type TarMember } from './tar-scanner.ts'
 
 export interface TarWalk {
   /** The chunk may be used again once this has come back. */
@@ -18,9 +18,9 @@ export interface Walked {
   readonly info: Buffer | null
 }
 
-/** An uncompressed tar. */
-export function plainWalk(): TarWalk {
-  const scanner = infoScanner()
+/** An uncompressed tar. `onMember` is told of every member. */
+export function plainWalk(onMember?: (member: TarMember) => void): TarWalk {
+  const scanner = infoScanner(onMember)
   return {
     push: (chunk) => {
       scanner.push(chunk)
@@ -31,8 +31,8 @@ export function plainWalk(): TarWalk {
 }
 
 /** A compressed one. gzip's checksum comes at the very end; YunoHost itself never looks at it. */
-export function gunzipWalk(): TarWalk {
-  const scanner = infoScanner()
+export function gunzipWalk(onMember?: (member: TarMember) => void): TarWalk {
+  const scanner = infoScanner(onMember)
   const gunzip = createGunzip({ chunkSize: 256 * 1024 })
   let failure = ''
   let complete = false
@@ -70,9 +70,12 @@ export function gunzipWalk(): TarWalk {
   }
 }
 
-function infoScanner(): { push(chunk: Buffer): void; end(): Walked } {
+function infoScanner(onMember?: (member: TarMember) => void): { push(chunk: Buffer): void; end(): Walked } {
   const capture = captureMember(infoMember)
-  const scanner = tarScanner(capture.onMember)
+  const scanner = tarScanner((member) => {
+    capture.onMember(member)
+    onMember?.(member)
+  })
   return {
     push: (chunk) => {
       scanner.push(chunk)
