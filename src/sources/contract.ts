@@ -60,6 +60,7 @@ export function watchedIo(places: Places, signal = new AbortController().signal)
     lines,
     log: (stream, text) => void lines.push({ stream, text }),
     progress: () => undefined,
+    operation,
     now: () => Date.parse('2026-05-08T03:00:00Z'),
     running: () => findMarked(operation),
   }
