@@ -1,18 +1,29 @@
 // Looks at the machine: can this directory be backed up now?
 import { accessSync, constants, realpathSync, statSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { recipeFolder } from '../../archive/format.ts'
 import type { FieldError, FieldErrorCode } from '../../domain/problem.ts'
 import { errorCode } from '../../sys/files.ts'
 import type { Places } from '../source.ts'
 import { patternError } from './excludes.ts'
+import { nearOurs } from './our-places.ts'
 import { sourcePath, type SourcePath } from './paths.ts'
+import { recipeErrors } from './recipe-facts.ts'
 import type { Settings } from './settings.ts'
 import { walkSource } from './walk-source.ts'
 
 const field = 'config.source_path'
+const reserved = `/${recipeFolder}`
 
-/** Wrong settings by field; empty when a backup could run now. Rejects only with the signal's reason. */
+/** Wrong settings by field; empty when all of them can be used now. Rejects only with the signal's reason. */
 export async function check(
+  settings: Settings,
+  io: { readonly places: Places; readonly signal: AbortSignal },
+): Promise<readonly FieldError[]> {
+  return [...(await checkTree(settings, io)), ...recipeErrors(settings, io.places)]
+}
+
+/** The same without the recipe for the restore: a backup of the files is made whatever became of that. */
+export async function checkTree(
   settings: Settings,
   io: { readonly places: Places; readonly signal: AbortSignal },
 ): Promise<readonly FieldError[]> {
@@ -32,6 +43,8 @@ export async function check(
 
 function placeError(settings: Settings, source: SourcePath, places: Places): FieldErrorCode | null {
   if (/\p{Cc}/u.test(settings.source_path)) return 'control_characters'
+  // Its members would stand among those of the recipe.
+  if (source.root === reserved || source.root.startsWith(`${reserved}/`)) return 'name_reserved'
   let real: string
   try {
     if (!statSync(source.shown).isDirectory()) return 'path_not_directory'
@@ -40,32 +53,13 @@ function placeError(settings: Settings, source: SourcePath, places: Places): Fie
   } catch (error) {
     return pathErrorOf(error)
   }
-  const archives = realOf(places.archivesDir)
-  const data = realOf(places.dataDir)
-  if (isInside(archives, real)) return 'path_contains_archives'
-  if (isInside(real, archives)) return 'path_inside_archives'
-  if (isInside(data, real)) return 'path_contains_data'
-  if (isInside(real, data)) return 'path_inside_data'
-  return null
+  return nearOurs(real, places)
 }
 
 function pathErrorOf(error: unknown): FieldErrorCode {
   const code = errorCode(error)
   if (code === 'ENOENT' || code === 'ENAMETOOLONG') return 'path_missing'
   return code === 'ENOTDIR' ? 'path_not_directory' : 'path_unreadable'
-}
-
-/** A directory that is not there yet has no links to follow. */
-function realOf(path: string): string {
-  try {
-    return realpathSync(path)
-  } catch {
-    return resolve(path)
-  }
-}
-
-function isInside(path: string, directory: string): boolean {
-  return path === directory || path.startsWith(directory === '/' ? '/' : `${directory}/`)
 }
 
 /** True when there are files, and the excludes leave none of them. Ends at the first file that is left. */

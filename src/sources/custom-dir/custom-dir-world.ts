@@ -40,6 +40,7 @@ export async function makeWorld(): Promise<World> {
     archivesDir: join(folder, 'archives'),
     dataDir: join(folder, 'data'),
     yunohost: [join(folder, 'no-yunohost')],
+    systemRoot: join(folder, 'root'),
   }
   const tree = join(folder, 'srv', 'tree')
   for (const path of [places.archivesDir, places.dataDir, tree]) mkdirSync(path, { recursive: true })
@@ -91,9 +92,11 @@ export function fill(path: string, megabytes: number): void {
   writeFileSync(path, Buffer.alloc(megabytes * 1024 * 1024, 'contents'))
 }
 
+const treeFacts = join(import.meta.dirname, '../../../test/support/tree-facts.py')
+
 /** Everything that can be seen of each entry below a folder, by its path as hexadecimal bytes. */
 export function treeOf(folder: string): Record<string, Record<string, unknown>> {
-  const output = execFileSync('python3', ['-c', describeTree, folder], { maxBuffer: 1 << 28 })
+  const output = execFileSync('python3', [treeFacts, folder], { maxBuffer: 1 << 28 })
   return JSON.parse(output.toString()) as Record<string, Record<string, unknown>>
 }
 
@@ -123,23 +126,3 @@ os.umask(0)
 t = tarfile.open(sys.argv[1])
 t.extraction_filter = lambda member, path: member
 t.extractall(sys.argv[2])`
-
-const describeTree = `
-import os, sys, json, stat, hashlib
-root = os.fsencode(sys.argv[1]); seen = {}; out = {}
-for folder, dirs, files in os.walk(root):
-    for name in dirs + files + ([b''] if folder == root else []):
-        path = os.path.join(folder, name); st = os.lstat(path); kind = stat.S_IFMT(st.st_mode)
-        e = {'kind': kind, 'mode': stat.S_IMODE(st.st_mode), 'uid': st.st_uid, 'gid': st.st_gid, 'mtime': str(st.st_mtime_ns)}
-        if kind in (stat.S_IFBLK, stat.S_IFCHR): e['device'] = st.st_rdev
-        if kind == stat.S_IFLNK: e['target'] = os.readlink(path).hex()
-        if kind == stat.S_IFREG:
-            e['size'] = st.st_size; e['sha256'] = hashlib.sha256(open(path, 'rb').read()).hexdigest()
-            e['holes'] = st.st_size > 65536 and st.st_blocks * 512 < st.st_size // 2
-        e['attributes'] = {k: os.getxattr(path, k, follow_symlinks=False).hex() for k in sorted(os.listxattr(path, follow_symlinks=False))}
-        key = (st.st_dev, st.st_ino); rel = os.path.relpath(path, root).hex()
-        if kind != stat.S_IFDIR: e['same'] = st.st_nlink; seen.setdefault(key, []).append(rel)
-        out[rel] = e
-for group in seen.values():
-    for rel in group: out[rel]['same'] = sorted(group)
-print(json.dumps(out))`

@@ -1,25 +1,36 @@
 // The source `custom_dir`: any directory of the server, in an archive of our own that a stock YunoHost can read.
 import { slug } from '../../domain/archive-name.ts'
-import type { Estimate } from '../../domain/helper-protocol.ts'
+import type { Estimate, SourceOffers } from '../../domain/helper-protocol.ts'
 import { Problem } from '../../domain/problem.ts'
 import { asProblem } from '../../sys/files.ts'
 import type { Source, SourceIo } from '../source.ts'
 import { check } from './check.ts'
 import { sourcePath } from './paths.ts'
 import { produce } from './produce.ts'
+import { isGnuTar } from './restore/here.ts'
+import { restore } from './restore/index.ts'
 import { settingsSchema, type Settings } from './settings.ts'
 import { walkSource } from './walk-source.ts'
 
 export const customDir: Source<Settings> = {
   id: 'custom_dir',
   settings: settingsSchema,
+  secrets: [],
   lane: 'general',
   tools: ['tar'],
   supportsCoreOnly: false,
   subject: (_, jobName) => slug(jobName),
+  offers,
   check,
   estimate,
   produce,
+  restore,
+}
+
+/** Only whether this machine has GNU tar. */
+async function offers(_: unknown, io: SourceIo): Promise<SourceOffers> {
+  const missingTool = (await isGnuTar(io)) ? null : 'GNU tar'
+  return { missingTool, databases: null, error: null }
 }
 
 /** A walk either way: it is quick, and the only way to know. */

@@ -1,27 +1,21 @@
 // Makes one archive of a directory: the steps of product.md §4 in their order. Nothing of a failed call stays.
-import { backupCsv } from '../../archive/backup-csv.ts'
 import { backupInfo } from '../../archive/backup-info.ts'
 import { openDraft, type Draft } from '../../archive/draft.ts'
-import { archivePaths, csvMember, customPart, infoMember } from '../../archive/format.ts'
+import { archivePaths, customPart } from '../../archive/format.ts'
 import { info, infoBytes } from '../../archive/info-json.ts'
-import { tarDirectory, tarFile } from '../../archive/tar-header.ts'
+import { leadMembers } from '../../archive/lead.ts'
 import type { ArchiveOrder, Produced } from '../../domain/helper-protocol.ts'
-import { invalid, isProblem, Problem } from '../../domain/problem.ts'
+import { invalid, Problem } from '../../domain/problem.ts'
 import { asProblem, removeIfExists } from '../../sys/files.ts'
 import { cancelledBy } from '../cancelled.ts'
 import type { SourceIo } from '../source.ts'
-import { installedVersion } from '../yunohost/facts.ts'
-import { check } from './check.ts'
+import { provenYunohostVersion, yunohostVersion } from '../yunohost/own-version.ts'
+import { checkTree } from './check.ts'
 import { sourcePath, type SourcePath } from './paths.ts'
 import { appendTree, listTree, memberWatch } from './payload.ts'
+import { lookUpRecipe } from './recipe-facts.ts'
 import type { Settings } from './settings.ts'
 import { gatherWarnings } from './warnings.ts'
-
-/**
- * Stands in where this machine has no YunoHost to ask: the oldest version on which restoring such an archive was
- * proven. An older one would make a restore run migrations, none would make it fail.
- */
-export const provenYunohostVersion = '12.1.25'
 
 /** See {@link Source.produce}. Throws `source_missing`, `validation_failed`, `disk_full`, `archive_exists`, … */
 export async function produce(settings: Settings, order: ArchiveOrder, io: SourceIo): Promise<Produced> {
@@ -74,16 +68,18 @@ async function fill(
     yunohostVersion: ready.yunohost ?? provenYunohostVersion,
   })
   const mtime = Math.floor(order.createdAt / 1000)
-  const [top = part.folder] = part.folder.split('/')
+  const recipe = lookUpRecipe(source.shown, settings.restore, io.places)
+  for (const warning of recipe.warnings) warnings.add(warning)
   let exitCode: number
   try {
     draft.write(
-      Buffer.concat([
-        tarFile(infoMember, infoBytes(sidecar), mtime),
-        tarFile(csvMember, backupCsv([[source.shown, `${part.folder}${source.shown}`]]), mtime),
-        tarDirectory(top, mtime),
-        tarDirectory(part.folder, mtime),
-      ]),
+      leadMembers({
+        info: sidecar,
+        csv: [[source.shown, `${part.folder}${source.shown}`]],
+        part,
+        recipe: recipe.files,
+        mtime,
+      }),
     )
     const { watch, list: listFile } = ready
     exitCode = await appendTree({ draft, watch, source, part, listFile, listed, warnings, io })
@@ -101,6 +97,7 @@ async function fill(
       extra: {
         source_path: source.shown,
         excludes: settings.excludes,
+        one_file_system: settings.one_file_system,
         ...(settings.restore && { restore: settings.restore }),
       },
     }),
@@ -124,7 +121,7 @@ async function fill(
 
 /** The directory, or the problem with it: one that is missing may come back by itself, wrong settings do not. */
 async function usable(settings: Settings, io: SourceIo): Promise<SourcePath> {
-  const errors = await check(settings, io)
+  const errors = await checkTree(settings, io)
   const source = sourcePath(settings.source_path)
   if (errors.some((error) => error.code === 'path_missing' || error.code === 'path_not_directory')) {
     throw new Problem('source_missing', { path: settings.source_path }, { errors })
@@ -142,15 +139,4 @@ async function tarVersion(io: SourceIo): Promise<string> {
   const version = /^tar \(GNU tar\) (\S+)/.exec(stdout)?.[1]
   if (version === undefined) throw new Problem('tool_missing', { tool: 'GNU tar' })
   return version
-}
-
-/** A broken `yunohost` command must not stop the backup of a directory. */
-async function yunohostVersion(io: SourceIo): Promise<string | null> {
-  try {
-    return await installedVersion(io)
-  } catch (error) {
-    if (io.signal.aborted || !isProblem(error)) throw error
-    io.log('err', `yunohost could not tell its version: ${error.message}`)
-    return null
-  }
 }

@@ -5,20 +5,29 @@ import { z } from 'zod'
 const pathMax = 4096
 const path = z.string().min(1).max(pathMax)
 const name = z.string().min(1).max(64)
+const port = z
+  .int({ message: 'port_invalid' })
+  .min(1, { message: 'port_invalid' })
+  .max(65_535, { message: 'port_invalid' })
+/** Becomes a field of a passwd line, or a file of one line in archives. */
+const plainPath = path
+  .refine((given) => !/\p{Cc}/u.test(given), { message: 'control_characters' })
+  .refine((given) => given.startsWith('/'), { message: 'path_not_absolute' })
+const passwdPath = plainPath.refine((given) => !given.includes(':'), { message: 'unknown_value' })
 
-/** Kept with the job and in its archives for the restore; this program's backups don't act on it. */
-const restore = z.strictObject({
+/** What a restore makes beside the files. Kept with the job and, with what the machine knows of it, in its archives. */
+export const restoreSettingsSchema = z.strictObject({
   system_user: z
     .strictObject({
       name: name.regex(/^[a-z_][a-z0-9_-]{0,31}$/, { message: 'unknown_value' }),
-      home: path.optional(),
-      shell: path.optional(),
+      home: passwdPath.optional(),
+      shell: passwdPath.optional(),
     })
     .optional(),
   systemd_service: z
     .strictObject({
       name: name.regex(/^[A-Za-z0-9:_.@-]+$/, { message: 'unknown_value' }),
-      service_file: path.optional(),
+      service_file: plainPath.optional(),
     })
     .optional(),
   permissions: z
@@ -30,16 +39,26 @@ const restore = z.strictObject({
         .optional(),
     })
     .optional(),
-  firewall_ports: z.array(z.int().min(1).max(65_535)).max(100).optional(),
-  post_restore_commands: z.array(z.string().min(1).max(4096)).max(50).optional(),
+  firewall_ports: z.array(port).max(100).optional(),
+  post_restore_commands: z
+    .array(
+      z
+        .string()
+        .min(1)
+        .max(4096)
+        .refine((command) => !command.includes('\0'), { message: 'control_characters' }),
+    )
+    .max(50)
+    .optional(),
 })
+export type RestoreSettings = z.output<typeof restoreSettingsSchema>
 
 export const settingsSchema = z.strictObject({
   source_path: path,
   excludes: z.array(z.string().max(1024)).max(200).default([]),
   /** Other file systems that are mounted below the directory are left out. */
   one_file_system: z.boolean().default(true),
-  restore: restore.optional(),
+  restore: restoreSettingsSchema.optional(),
 })
 
 export type Settings = z.output<typeof settingsSchema>
