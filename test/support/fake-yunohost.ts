@@ -10,8 +10,11 @@ import { run } from '../../src/sys/process.ts'
 /** The stand-in itself; `FakeYunohost.command` wraps it with its world. */
 export const standInPath = fileURLToPath(new URL('yunohost', import.meta.url))
 
-/** When `backup create` dies or hangs: while collecting, half-way in the tar, between the tar and its sidecar. */
-export type Stage = 'collect' | 'tar' | 'sidecar'
+/**
+ * When a command dies or hangs. `backup create`: while collecting, half-way in the tar, between the tar and its sidecar;
+ * `app remove` and `backup restore`: half-way of the app, after each part.
+ */
+export type Stage = 'collect' | 'tar' | 'sidecar' | 'remove' | 'restore' | 'restore_part'
 
 /** See README.md. Every command reads them anew at each step. */
 export interface Modes {
@@ -21,11 +24,18 @@ export interface Modes {
   readonly part_error?: readonly string[]
   readonly part_warning?: readonly string[]
   readonly restore_error?: readonly string[]
+  /** By archive. */
+  readonly restore_error_in?: Readonly<Record<string, readonly string[]>>
+  readonly remove_error?: readonly string[]
+  /** The version of YunoHost that has the option `--no-remove-on-failure`. */
+  readonly no_remove_on_failure?: boolean
   readonly no_space?: boolean
   /** Bytes of the tar after which writing fails with ENOSPC. */
   readonly disk_full_after?: number
   readonly kill?: Stage
   readonly hang?: Stage
+  /** `kill` and `hang` happen the first time only. */
+  readonly once?: boolean
   readonly refuse_lock?: boolean
   readonly lock_warn_ms?: number
 }
@@ -37,6 +47,12 @@ export interface SeedApp {
   readonly description?: string
   /** Size of the app's data folder, which is left out by `core_only`. Absent or 0: it has none. */
   readonly data_bytes?: number
+  /** Default: the main domain. It need not exist. */
+  readonly domain?: string
+  readonly path?: string
+  /** Groups and users that may use it. Default: `['all_users']`. */
+  readonly allowed?: readonly string[]
+  readonly do_not_backup_data?: boolean
   /** Further files below `/var/www/ID`. */
   readonly files?: Readonly<Record<string, string>>
 }

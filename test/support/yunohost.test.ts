@@ -1,15 +1,5 @@
 // The stand-in must do what the real command was seen to do; everything that uses it stands on that.
-import {
-  mkdir,
-  readdir,
-  readFile,
-  readlink,
-  rename,
-  rm,
-  symlink,
-  truncate,
-  writeFile,
-} from 'node:fs/promises'
+import { mkdir, readdir, readFile, readlink, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { CommandError, run, type Done } from '../../src/sys/process.ts'
@@ -285,7 +275,8 @@ describe('a restore', () => {
     const refused = await yunohost(fake, 'backup', 'restore', 'app', '--apps', 'nocodb')
     expect(refused.stderr).toContain("can't be restored because they are already installed: nocodb")
     await fake.call('app', 'remove', 'nocodb')
-    await rename(join(fake.root, 'var/www/nocodb'), join(fake.root, 'moved'))
+    expect(await readdir(join(fake.root, 'var/www'))).not.toContain('nocodb')
+    expect(await readdir(join(fake.root, 'home/yunohost.app/nocodb'))).toEqual(['data.bin'])
     expect(await fake.call('backup', 'restore', 'app', '--apps', 'nocodb')).toEqual({
       system: {},
       apps: { nocodb: 'Success' },
@@ -294,40 +285,26 @@ describe('a restore', () => {
     expect(await fake.call('app', 'info', 'nocodb')).toMatchObject({ version: '0.263.3~ynh1' })
   })
 
-  test('of a part that YunoHost does not know runs the hook that the archive brings', async () => {
-    const fake = await aServer()
-    const tree = join(fake.root, 'foreign')
-    await mkdir(join(tree, 'hooks/restore'), { recursive: true })
-    await mkdir(join(tree, 'data/custom/files'), { recursive: true })
-    await writeFile(join(tree, 'data/custom/files/a'), 'content')
-    const hook = `set -eu\ncp "$1/data/custom/files/a" ${join(fake.root, 'restored')}\necho done >&$YNH_STDINFO\n`
-    await writeFile(join(tree, 'hooks/restore/95-data_custom'), hook)
-    const info = {
-      description: 'foreign',
-      created_at: 1_795_000_000,
-      size: 7,
-      size_details: { system: { data_custom: 7 }, apps: {} },
-      apps: {},
-      system: { data_custom: ['/etc/yunohost/hooks.d/backup/95-data_custom'] },
-      from_yunohost_version: '12.1.39',
-    }
-    await writeFile(join(tree, 'info.json'), JSON.stringify(info))
-    await run('tar', ['-C', tree, '-cf', inArchives(fake, 'foreign.tar'), 'info.json', 'data', 'hooks'])
-    const unasked = await yunohost(fake, 'backup', 'restore', 'foreign', '--system', 'data_custom')
-    expect(unasked.stderr).toContain("Not a tty, can't do interactive prompts")
-    const told = await yunohost(
-      fake,
-      'backup',
-      'restore',
-      'foreign',
-      '--system',
-      '--force',
-      '--output-as',
-      'json',
-    )
-    expect(told.stdout).toContain('INFO done\n')
-    expect(told.stdout).toContain('{"system": {"data_custom": "Success"}, "apps": {}}')
-    expect(await readFile(join(fake.root, 'restored'), 'utf8')).toBe('content')
-    expect(await readdir(join(fake.root, 'etc/yunohost/hooks.d/restore'))).toEqual(['95-data_custom'])
+  test('that fails removes the app, from that archive only, and with the newer option leaves it broken', async () => {
+    const fake = await aServer({ modes: { restore_error_in: { bad: ['nocodb'] } } })
+    for (const name of ['bad', 'good']) await fake.call('backup', 'create', '--apps', 'nocodb', '-n', name)
+    await fake.call('app', 'remove', 'nocodb')
+    const restore = ['backup', 'restore', 'bad', '--apps', 'nocodb', '--force']
+    const option = '--no-remove-on-failure'
+    const failed = await yunohost(fake, ...restore)
+    expect(failed).toMatchObject({ code: 1 })
+    expect(failed.stderr).toContain('ERROR Could not restore nocodb')
+    expect(JSON.stringify(await fake.call('app', 'list'))).not.toContain('nocodb')
+    expect(await readdir(join(fake.root, 'var/www'))).not.toContain('nocodb')
+    expect((await yunohost(fake, ...restore, option)).code).toBe(2)
+    expect((await yunohost(fake, 'backup', 'restore', '--help')).stdout).not.toContain(option)
+    await fake.setModes({ restore_error_in: { bad: ['nocodb'] }, no_remove_on_failure: true })
+    expect((await yunohost(fake, 'backup', 'restore', '--help')).stdout).toContain(option)
+    expect((await yunohost(fake, ...restore, option)).code).toBe(1)
+    expect(JSON.stringify(await fake.call('app', 'list'))).toContain('nocodb')
+    await fake.call('app', 'remove', 'nocodb')
+    expect(await fake.call('backup', 'restore', 'good', '--apps', 'nocodb')).toMatchObject({
+      apps: { nocodb: 'Success' },
+    })
   })
 })

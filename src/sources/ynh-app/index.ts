@@ -3,25 +3,26 @@ import { z } from 'zod'
 import type { Source } from '../source.ts'
 import { createBackup, type CreateCall } from '../yunohost/create.ts'
 import { dryRun } from '../yunohost/dry-run.ts'
-import { installedApps } from '../yunohost/facts.ts'
+import { appIdPattern, installedApps, yunohostOffers } from '../yunohost/facts.ts'
 import { longLockWaitS, shortLockWaitS } from '../yunohost/patience.ts'
+import { recalledApp } from '../yunohost/restore/described.ts'
+import { yunohostRestorer } from '../yunohost/restore/index.ts'
 
-/** YunoHost's own rule for the id of an installed app; `__2` is the second installation. */
-const appId = z
-  .string()
-  .max(60)
-  .regex(/^[a-z0-9]((_|-)?[a-z0-9])+(__\d+)?$/)
-
-const settings = z.strictObject({ app_id: appId, core_only: z.boolean().default(false) })
+const settings = z.strictObject({
+  app_id: z.string().regex(appIdPattern),
+  core_only: z.boolean().default(false),
+})
 export type YnhAppSettings = z.infer<typeof settings>
 
 export const ynhApp: Source<YnhAppSettings> = {
   id: 'ynh_app',
   settings,
+  secrets: [],
   lane: 'yunohost',
   tools: ['yunohost'],
   supportsCoreOnly: true,
   subject: (app) => app.app_id,
+  offers: (_given, io) => yunohostOffers(io),
   async check(app, io) {
     const apps = await installedApps(io)
     if (apps.some((one) => one.id === app.app_id)) return []
@@ -32,6 +33,7 @@ export const ynhApp: Source<YnhAppSettings> = {
     return dryRun(callFor(app, shortLockWaitS), io)
   },
   produce: (app, order, io) => createBackup(callFor(app, longLockWaitS), order, io),
+  restore: yunohostRestorer('ynh_app', recalledApp),
 }
 
 function callFor(app: YnhAppSettings, lockWaitS: number): CreateCall {

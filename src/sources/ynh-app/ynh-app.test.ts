@@ -2,6 +2,9 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { eventually } from '../../../test/support/eventually.ts'
+import { readBackupInfo } from '../../archive/read.ts'
+import { sha256Of } from '../../archive/testing-archives.ts'
+import { verifyArchive } from '../../archive/verify.ts'
 import { run } from '../../sys/process.ts'
 import { anOrder, describeSource, traces, watchedIo } from '../contract.ts'
 import { aServer, archiveFiles, contractWorld, placesOf } from '../yunohost/yunohost-world.ts'
@@ -32,17 +35,19 @@ describe('a backup of an app', () => {
     ])
   })
 
-  test('is described beside the archive, with its hash and the instance', async () => {
+  test('is described inside the archive, with the hash of what is before it and the instance', async () => {
     const fake = await aServer()
     const made = await ynhApp.produce(
       nextcloud,
       anOrder('one', { description: 'Nightly; "quoted"' }),
       watchedIo(placesOf(fake)),
     )
-    expect(await archiveFiles(fake)).toEqual(['one.backup_info.json', 'one.info.json', 'one.tar'])
-    expect(JSON.parse(await readFile(join(fake.archivesDir, 'one.backup_info.json'), 'utf8'))).toEqual(
-      made.backupInfo,
-    )
+    expect(await archiveFiles(fake)).toEqual(['one.info.json', 'one.tar'])
+    const tar = join(fake.archivesDir, 'one.tar')
+    const { stdout } = await run('tar', ['-xOf', tar, 'backup_info.json'])
+    expect(JSON.parse(stdout)).toEqual(made.backupInfo)
+    expect(await readBackupInfo(fake.archivesDir, 'one')).toEqual(made.backupInfo)
+    const vouched = (await readFile(tar)).subarray(0, Number(made.backupInfo['sha256_bytes']))
     expect(made.backupInfo).toMatchObject({
       instance_name: 'jerry',
       instance_url: 'https://jerry.example.test/backup',
@@ -52,7 +57,7 @@ describe('a backup of an app', () => {
       backupmanager_version: '0.1.0',
       yunohost_version: '12.1.39',
       job: { uid: '0196a4c0-0000-7000-8000-000000000001', name: 'a job' },
-      sha256: made.sha256,
+      sha256: sha256Of(vouched),
       core_only: false,
       results: { apps: { nextcloud: 'success' }, system: {} },
     })
@@ -60,6 +65,10 @@ describe('a backup of an app', () => {
     expect(made.targets).toEqual([{ kind: 'app', id: 'nextcloud', status: 'success' }])
     expect(made.exitCodes).toEqual({ yunohost: 0 })
     expect(await fake.call('backup', 'list')).toEqual({ archives: ['one'] })
+    expect(await fake.call('backup', 'info', 'one', '--with-details')).toMatchObject({
+      apps: { nextcloud: {} },
+    })
+    expect(await verifyArchive(fake.archivesDir, 'one')).toMatchObject({ damage: '', sha256: made.sha256 })
   })
 
   test('leaves the data out when only the core is wanted', async () => {
@@ -85,6 +94,8 @@ describe('a backup of an app', () => {
     ])
     const told = await run('sha256sum', [join(fake.archivesDir, 'packed.tar.gz')])
     expect(told.stdout.slice(0, 64)).toBe(made.sha256)
+    expect(made.backupInfo).toMatchObject({ sha256: made.sha256 })
+    expect(await readBackupInfo(fake.archivesDir, 'packed')).toEqual(made.backupInfo)
   })
 
   test('that was saved without a restore script is a warning of that app', async () => {

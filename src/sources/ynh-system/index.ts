@@ -4,8 +4,16 @@ import { Problem } from '../../domain/problem.ts'
 import type { Source } from '../source.ts'
 import { createBackup, type CreateCall } from '../yunohost/create.ts'
 import { dryRun } from '../yunohost/dry-run.ts'
-import { customHooksDir, installedVersion, partPattern, systemParts } from '../yunohost/facts.ts'
+import {
+  customHooksDir,
+  installedVersion,
+  partPattern,
+  systemParts,
+  yunohostOffers,
+} from '../yunohost/facts.ts'
 import { longLockWaitS, shortLockWaitS } from '../yunohost/patience.ts'
+import { recalledParts } from '../yunohost/restore/described.ts'
+import { yunohostRestorer } from '../yunohost/restore/index.ts'
 
 const settings = z.strictObject({
   /** None means all, also those that appear later. */
@@ -18,10 +26,12 @@ export function createYnhSystem(hooksDir: string): Source<YnhSystemSettings> {
   return {
     id: 'ynh_system',
     settings,
+    secrets: [],
     lane: 'yunohost',
     tools: ['yunohost'],
     supportsCoreOnly: false,
     subject: () => 'system',
+    offers: (_given, io) => yunohostOffers(io),
     async check(system, io) {
       // Reading hook folders would find "parts" on a machine without YunoHost, too.
       if ((await installedVersion(io)) === null) throw new Problem('tool_missing', { tool: 'yunohost' })
@@ -35,6 +45,7 @@ export function createYnhSystem(hooksDir: string): Source<YnhSystemSettings> {
       return dryRun(callFor(system, shortLockWaitS), io)
     },
     produce: (system, order, io) => createBackup(callFor(system, longLockWaitS), order, io),
+    restore: yunohostRestorer('ynh_system', recalledParts),
   }
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { eventually } from '../../../test/support/eventually.ts'
 import { temporaryFolder } from '../../../test/support/temp.ts'
+import { readBackupInfo } from '../../archive/read.ts'
 import { run } from '../../sys/process.ts'
 import { anOrder, traces, watchedIo } from '../contract.ts'
 import { createBackup, wantedArgs, type CreateCall } from './create.ts'
@@ -176,6 +177,8 @@ describe('the name of an archive', () => {
     const made = await createBackup(call, anOrder('reused'), watchedIo(placesOf(fake)))
     expect(made.info['old']).toBeUndefined()
     expect(made.backupInfo['old']).toBeUndefined()
+    expect(await readBackupInfo(fake.archivesDir, 'reused')).toEqual(made.backupInfo)
+    expect(await traces(fake.archivesDir)).toEqual(['reused.info.json', 'reused.tar'])
   })
 
   test('is asked for with its apps, never with a bare --apps', () => {

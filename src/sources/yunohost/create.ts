@@ -1,10 +1,10 @@
 // Makes an archive by `yunohost backup create`: complete, synced, hashed and described, or nothing of it stays.
 import { closeSync, constants, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { describeTar, noteEnd } from '../../archive/append.ts'
 import { backupInfo, backupInfoBytes } from '../../archive/backup-info.ts'
 import { fingerprintOf } from '../../archive/fingerprint.ts'
-import { archivePaths } from '../../archive/format.ts'
-import { hashFile } from '../../archive/hash.ts'
+import { archivePaths, type ArchivePaths } from '../../archive/format.ts'
 import { openRegular } from '../../archive/open-regular.ts'
 import type { ArchiveOrder, Produced } from '../../domain/helper-protocol.ts'
 import { isProblem, Problem } from '../../domain/problem.ts'
@@ -100,35 +100,52 @@ async function describe(
   const path = join(archivesDir, file)
   await syncFile(path)
   await syncFile(join(archivesDir, `${order.name}.info.json`))
-  const { sha256, sizeBytes } = await hashFile(path, {
-    signal: io.signal,
-    onBytes: (done) => io.progress(done, found.sizeBytes),
-  })
   const version = info['from_yunohost_version']
   const yunohostVersion = typeof version === 'string' ? version : null
-  const described = backupInfo(order, {
-    type: call.type,
-    yunohostVersion,
-    sha256,
-    tools: yunohostVersion === null ? {} : { yunohost: yunohostVersion },
-    extra: { core_only: call.coreOnly, results: resultsTold(targets) },
+  const paths = archivePaths(archivesDir, order.name)
+  const made = await describeTar(path, {
+    signal: io.signal,
+    onBytes: (done) => io.progress(done, found.sizeBytes),
+    describe: (sha256, bytes) =>
+      backupInfo(order, {
+        type: call.type,
+        yunohostVersion,
+        sha256,
+        ...(bytes !== null && { sha256Bytes: bytes }),
+        tools: yunohostVersion === null ? {} : { yunohost: yunohostVersion },
+        extra: { core_only: call.coreOnly, results: resultsTold(targets) },
+      }),
+    before: (end) => readyToAppend(paths, end, io),
   })
-  await writeFileAtomic(join(archivesDir, `${order.name}.backup_info.json`), backupInfoBytes(described), {
-    mode: 0o644,
-  })
+  if (made.beside !== null) {
+    io.log('info', `backup_info.json stands beside the archive: ${made.beside}`)
+    await writeFileAtomic(paths.backupInfo, backupInfoBytes(made.backupInfo), { mode: 0o644 })
+  }
   io.signal.throwIfAborted()
   const warnings: RunWarning[] = targetWarnings(targets)
   return {
     file,
-    sizeBytes,
-    sha256,
+    sizeBytes: made.sizeBytes,
+    sha256: made.sha256,
     fingerprint: await fingerprintOf(archivesDir, file),
     targets,
     warnings: warnings.slice(0, 1000),
     warningCount: warnings.length,
     exitCodes: { yunohost: 0 },
     info,
-    backupInfo: described,
+    backupInfo: made.backupInfo,
+  }
+}
+
+/** After a crash the next start finds in the marker where we were writing. A description beside would hide ours inside. */
+async function readyToAppend(paths: ArchivePaths, end: number, io: SourceIo): Promise<boolean> {
+  try {
+    await removeIfExists(paths.backupInfo)
+    await noteEnd(paths.marker, end)
+    return true
+  } catch (error) {
+    io.log('err', `could not prepare the archive for its description: ${asProblem(error).message}`)
+    return false
   }
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { temporaryFolder } from '../../../test/support/temp.ts'
 import { watchedIo } from '../contract.ts'
-import { stockParts, systemParts, yunohostFacts } from './facts.ts'
+import { stockParts, systemParts, yunohostFacts, yunohostOffers } from './facts.ts'
 import { aServer, placesOf } from './yunohost-world.ts'
 
 test('tells the installed apps, without their secrets', async () => {
@@ -31,6 +31,19 @@ test('knows no version where there is no YunoHost, and says for the rest that it
   await expect(yunohostFacts('apps', io)).rejects.toMatchObject({ code: 'tool_missing' })
   await expect(yunohostFacts('apps', watchedIo({ ...placesOf(fake), yunohost: [] }))).rejects.toMatchObject({
     code: 'tool_missing',
+  })
+})
+
+test('offers a job of YunoHost where YunoHost answers', async () => {
+  const fake = await aServer()
+  const here = watchedIo(placesOf(fake))
+  expect(await yunohostOffers(here)).toEqual({ missingTool: null, databases: null, error: null })
+  const without = watchedIo({ ...placesOf(fake), yunohost: ['/nonexistent/yunohost'] })
+  expect(await yunohostOffers(without)).toMatchObject({ missingTool: 'yunohost', error: null })
+  const broken = watchedIo({ ...placesOf(fake), yunohost: ['false'] })
+  expect(await yunohostOffers(broken)).toMatchObject({
+    missingTool: null,
+    error: expect.stringContaining('exit code 1'),
   })
 })
 

@@ -2,8 +2,9 @@
 import { readdir } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { z } from 'zod'
-import type { InstalledApp, VerbArgs, YunohostFacts } from '../../domain/helper-protocol.ts'
+import type { InstalledApp, SourceOffers, VerbArgs, YunohostFacts } from '../../domain/helper-protocol.ts'
 import { isProblem } from '../../domain/problem.ts'
+import { asProblem } from '../../sys/failure.ts'
 import { errorCode } from '../../sys/files.ts'
 import { readYunohost, type YunohostIo } from './command.ts'
 
@@ -20,6 +21,9 @@ export const stockParts = [
   'data_mail',
   'conf_manually_modified_files',
 ] as const
+
+/** YunoHost's own rule for the id of an installed app; `__2` is the second installation. */
+export const appIdPattern = /^(?=.{2,60}$)[a-z0-9]((_|-)?[a-z0-9])+(__\d+)?$/
 
 /** A part's name as it may stand on a command line; never taken for an option. */
 export const partPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/
@@ -69,6 +73,17 @@ export async function installedVersion(io: YunohostIo): Promise<string | null> {
   } catch (error) {
     if (isProblem(error, 'tool_missing')) return null
     throw error
+  }
+}
+
+/** Whether a job of YunoHost can run here; apps and parts come from {@link yunohostFacts}. */
+export async function yunohostOffers(io: YunohostIo): Promise<SourceOffers> {
+  const offers = { missingTool: null, databases: null, error: null }
+  try {
+    return (await installedVersion(io)) === null ? { ...offers, missingTool: 'yunohost' } : offers
+  } catch (error) {
+    if (io.signal.aborted) throw error
+    return { ...offers, error: asProblem(error).message }
   }
 }
 

@@ -11,7 +11,12 @@ import type { Places } from '../source.ts'
 
 /** Where a source finds this server. */
 export function placesOf(fake: FakeYunohost): Places {
-  return { archivesDir: fake.archivesDir, dataDir: fake.root, yunohost: fake.command }
+  return {
+    archivesDir: fake.archivesDir,
+    dataDir: `${fake.root}/bm`,
+    yunohost: fake.command,
+    systemRoot: fake.root,
+  }
 }
 
 /** A server that is gone when the running test has finished. */

@@ -3,7 +3,7 @@ import argparse
 import json
 import traceback
 
-from . import archives, facts, out, world
+from . import apps, archives, facts, out, world
 from .lock import Lock
 
 
@@ -16,7 +16,7 @@ def _backup(commands):
 
     def restore(a):
         from .restore import restore as run
-        return run(a.name, a.system, a.apps, a.force)
+        return run(a.name, a.system, a.apps, a.force, getattr(a, "no_remove_on_failure", False))
 
     add = group.add_parser("create")
     add.add_argument("-n", "--name")
@@ -30,6 +30,9 @@ def _backup(commands):
     add.add_argument("--system", nargs="*")
     add.add_argument("--apps", nargs="*")
     add.add_argument("--force", action="store_true")
+    if world.modes().get("no_remove_on_failure"):
+        add.add_argument("--no-remove-on-failure", action="store_true",
+                         help="For app only, debug option to avoid removing the app on a failed restore")
     add.set_defaults(run=restore, lock=True)
     add = group.add_parser("list")
     add.add_argument("-i", "--with-info", action="store_true")
@@ -58,7 +61,7 @@ def _apps(commands):
     add = group.add_parser("remove")
     add.add_argument("app")
     add.add_argument("-p", "--purge", action="store_true")
-    add.set_defaults(run=lambda a: facts.app_remove(a.app), lock=True)
+    add.set_defaults(run=lambda a: apps.remove(a.app, a.purge), lock=True)
 
 
 def _firewall(commands):
@@ -97,8 +100,15 @@ def _rest(commands):
     add.set_defaults(run=lambda a: facts.settings_set(a.key, a.value), lock=True)
     group = commands.add_parser("domain").add_subparsers(dest="action", required=True)
     group.add_parser("list").set_defaults(run=lambda a: facts.domains())
+    for name, action in (("add", facts.domain_add), ("remove", facts.domain_remove)):
+        add = group.add_parser(name)
+        add.add_argument("domain")
+        add.set_defaults(run=lambda a, action=action: action(a.domain), lock=True)
     user = commands.add_parser("user").add_subparsers(dest="action", required=True)
     user.add_parser("list").set_defaults(run=lambda a: facts.user_list())
+    add = user.add_parser("delete")
+    add.add_argument("username")
+    add.set_defaults(run=lambda a: facts.user_delete(a.username), lock=True)
     group = user.add_parser("group").add_subparsers(dest="subaction", required=True)
     group.add_parser("list").set_defaults(run=lambda a: facts.groups())
     add = group.add_parser("info")

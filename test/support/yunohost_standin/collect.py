@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 
-from . import failures, out, world
+from . import apps, failures, out, world
 
 BIG_PARTS = ("data_home", "data_mail", "data_multimedia")
 
@@ -164,12 +164,14 @@ def collect_apps(into, wanted, core_only):
             into.results["apps"][app] = "Error"
             continue
         start = len(into.paths)
-        places = [f"/etc/nginx/conf.d/example.test.d/{app}.conf", f"/var/www/{app}"]
+        places = [f"/etc/nginx/conf.d/{installed[app]['domain']}.d/{app}.conf", f"/var/www/{app}"]
         big = [f"/home/yunohost.app/{app}", f"/var/log/{app}"]
-        for place in places + ([] if core_only else big):
+        spared = core_only or apps.setting(app, "do_not_backup_data") == "1"
+        for place in places + ([] if spared else big):
             into.add(world.at(place), place, f"apps/{app}/backup{place}")
-        for place in big if core_only else []:
-            out.info(f"{place} will not be saved, because 'BACKUP_CORE_ONLY' is set.")
+        why = "BACKUP_CORE_ONLY" if core_only else "do_not_backup_data"
+        for place in big if spared else []:
+            out.info(f"{place} will not be saved, because '{why}' is set.")
         _work_file(into, f"apps/{app}/backup/db.sql", f"-- dump of {app}\n")
         into.measure("apps", app, start)
         into.sizes["apps"][app] += disk_usage(home)

@@ -1,19 +1,21 @@
 """The commands beside backups: apps, versions, settings, firewall, users, domains."""
-from . import out, world
+from . import apps, out, world
 
 
 def app_row(name, app, full):
     row = {"id": name, "name": app["name"], "description": app["description"], "version": app["version"],
-           "domain_path": f"example.test/{name}"}
+           "domain_path": f"{app['domain']}{app['path']}"}
     if full:
-        row.update({"label": app["name"], "settings": {"id": name, "install_dir": f"/var/www/{name}", "db_pwd": "s3cret"},
+        row.update({"label": app["name"], "settings": {"id": name, "install_dir": f"/var/www/{name}",
+                                                     "db_pwd": "s3cret"},
                     "manifest": {"id": name, "version": app["version"]}, "supports_backup_restore": True,
                     "supports_multi_instance": True})
     return row
 
 
 def app_list(full):
-    return {"apps": [app_row(name, app, full) for name, app in sorted(world.load()["apps"].items())]}
+    rows = sorted(world.load()["apps"].items())
+    return {"apps": [app_row(name, app, full) for name, app in rows if apps.is_readable(name)]}
 
 
 def app_info(name, full):
@@ -21,14 +23,6 @@ def app_info(name, full):
     if app is None:
         raise out.YunohostError(f"Could not find {name} in the list of installed apps")
     return {key: value for key, value in app_row(name, app, full).items() if key != "id"}
-
-
-def app_remove(name):
-    state = world.load()
-    if state["apps"].pop(name, None) is None:
-        raise out.YunohostError(f"Could not find {name} in the list of installed apps")
-    world.save(state)
-    out.success(f"{name} uninstalled")
 
 
 def versions():
@@ -74,6 +68,13 @@ def firewall_delete(port, protocol):
     world.save(state)
 
 
+def user_delete(name):
+    state = world.load()
+    if state["users"].pop(name, None) is None:
+        raise out.YunohostError(f"Unknown user: {name}")
+    world.save(state)
+
+
 def user_list():
     return {"users": {name: {"username": name, "fullname": user["fullname"], "mail": f"{name}@example.test",
                              "mailbox-quota": "No quota"} for name, user in world.load()["users"].items()}}
@@ -88,3 +89,22 @@ def groups():
 def domains():
     state = world.load()
     return {"domains": state["domains"], "main": state["main_domain"]}
+
+
+def domain_add(domain):
+    state = world.load()
+    if domain in state["domains"]:
+        raise out.YunohostError("The domain already exists")
+    state["domains"].append(domain)
+    world.save(state)
+
+
+def domain_remove(domain):
+    state = world.load()
+    if domain not in state["domains"]:
+        raise out.YunohostError(f"Domain '{domain}' unknown")
+    used = [name for name, app in state["apps"].items() if app["domain"] == domain]
+    if used or domain == state["main_domain"]:
+        raise out.YunohostError(f"Those applications are still installed on your domain: {', '.join(used)}")
+    state["domains"].remove(domain)
+    world.save(state)

@@ -18,9 +18,14 @@ _GRANDCHILD = ("import os,signal,sys,time\n"
 
 
 def stage(name):
-    """Called at `collect`, `tar` (half-way through the members) and `sidecar` (tar closed, no sidecar yet)."""
+    """Called at `collect`, `tar` (half-way through the members) and `sidecar` (tar closed, no sidecar yet); `remove` (half-way
+    of an app's removal), `restore` (half-way of an app's restore) and `restore_part` (after each part)."""
     modes = world.modes()
     world.pause()
+    if modes.get("once") and name in (modes.get("kill"), modes.get("hang")):
+        if os.path.exists(world.at(f"/been-{name}")):
+            return
+        world.write(f"/been-{name}", "")
     if modes.get("kill") == name:
         os.kill(os.getpid(), signal.SIGKILL)
     if modes.get("hang") == name:

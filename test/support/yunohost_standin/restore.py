@@ -1,49 +1,170 @@
-"""`backup restore`: apps come back into the pretended server; embedded restore hooks run for real, as root's bash."""
-import csv
+"""`backup restore`: apps come back into the pretended server; hooks that archives bring run for real, as root's bash."""
+import json
 import os
+import re
 import shutil
-import subprocess
+import sys
 import tarfile
+import time
 
-from . import archives, out, world
-from .collect import hooks, make_work_dir
+from . import apps, archives, failures, hooks, out, world
 
 MARGIN = 104_857_600
 
 
-def _extract(tar, work_dir, wanted):
-    chosen = [m for m in tar if any(m.name == w or m.name.startswith(w) for w in wanted)]
-    extra = {"filter": "fully_trusted"} if hasattr(tarfile, "fully_trusted_filter") else {}
-    tar.extractall(work_dir, chosen, **extra)
+def _make_folder(path, mode=0o777, parents=False, force=False):
+    """The real one's helper: the mode is taken as it is, and after a folder that was there the umask stays 0."""
+    if os.path.exists(path) and not force:
+        raise RuntimeError(f"Folder {path} already exists")
+    head = os.path.dirname(path)
+    if parents and not os.path.exists(head):
+        _make_folder(head, mode, parents, force=force)
+    before = os.umask(0)
+    try:
+        os.mkdir(path, mode)
+        os.umask(before)
+    except FileExistsError:
+        if not force:
+            raise
 
 
-def _own_hook(part, paths, work_dir):
-    """The part's restore hook on disk: one that is installed wins, else the archive's own is installed."""
-    installed = hooks("restore").get(part)
-    if installed is not None:
-        return installed
-    for path in paths:
-        name = os.path.basename(path)
-        target = f"/etc/yunohost/hooks.d/restore/{name}"
-        os.makedirs(os.path.dirname(world.at(target)), exist_ok=True)
-        shutil.copy(os.path.join(work_dir, "hooks/restore", name), world.at(target))
-    return hooks("restore").get(part)
+def _trusting(tar):
+    """Debian 12's tarfile has no filters; where there are some, none is used."""
+    if hasattr(tarfile, "fully_trusted_filter"):
+        tar.extraction_filter = tarfile.fully_trusted_filter
+    return tar
 
 
-def _run_hook(hook, work_dir):
-    read_end, write_end = os.pipe()
-    env = {**os.environ, "YNH_BACKUP_DIR": work_dir, "YNH_BACKUP_CSV": os.path.join(work_dir, "backup.csv"),
-           "YNH_CWD": work_dir, "YNH_INTERFACE": "cli", "YNH_STDINFO": str(write_end)}
-    env.pop("HOME", None)
-    done = subprocess.run(["/bin/bash", world.at(hook), work_dir], cwd=work_dir, env=env, pass_fds=[write_end],
-                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
-    os.close(write_end)
-    with os.fdopen(read_end, encoding="utf-8", errors="replace") as told:
-        for line in told:
-            out.info(line.rstrip("\n"))
-    for line in done.stderr.splitlines():
-        out.warning(line)
-    return done.returncode == 0
+def _check_version(told):
+    told = re.sub(r"~\w+", "", told)
+    if not told:
+        raise out.YunohostError("This backup archive can not be restored because it comes from a too-old YunoHost version.")
+    found = re.match(r"^v?(\d+(?:\.\d+)*)(?:(?:a|b|rc|\.post|\.dev|\+)[\w.]*)?$", told)
+    if not found:
+        raise ValueError(f"InvalidVersion: Invalid version: '{told}'")
+    if tuple(int(step) for step in found.group(1).split(".")) < (4, 2, 0):
+        raise out.YunohostError("This backup archive can not be restored because it comes from a too-old YunoHost version.")
+
+
+class Targets:
+    """What is wanted, and how each went; a result only ever gets worse."""
+    LEVELS = ("Unknown", "Success", "Warning", "Error", "Skipped")
+
+    def __init__(self):
+        self.results = {"system": {}, "apps": {}}
+        self.wanted = {"system": [], "apps": []}
+
+    def set_result(self, category, name, value):
+        old = self.results[category].get(name, "Unknown")
+        self.results[category][name] = max(old, value, key=self.LEVELS.index)
+
+    def choose(self, category, asked, available, complaint):
+        for name in [name for name in asked or () if name not in available]:
+            self.set_result(category, name, "Skipped")
+            out.error(complaint(name))
+        if asked is not None:
+            self.wanted[category] = [name for name in asked if name in available] if asked else list(available)
+        for name in self.wanted[category]:
+            self.set_result(category, name, "Unknown")
+        return self.active(category)
+
+    def active(self, category):
+        return [name for name in self.wanted[category] if self.results[category][name] != "Skipped"]
+
+    def succeeded(self):
+        every = [*self.results["system"].values(), *self.results["apps"].values()]
+        return "Success" in every or "Warning" in every
+
+
+def _choose_parts(asked, info, targets):
+    """A part without a hook on this system gets the archive's own, copied now: before anything is checked or asked."""
+    folder = world.at(f"{hooks.ADMIN}/restore")
+    parts = targets.choose("system", asked, info["system"],
+                           lambda part: f"System part '{part}' unavailable in this backup")
+    there = hooks.installed("restore")
+    _make_folder(folder, 755, parents=True, force=True)
+    for part in parts:
+        if part in there:
+            continue
+        paths = info["system"][part].get("paths") or []
+        if not paths:
+            out.error(f"Restoration script for '{part}' not available on your system and not in the archive either")
+            targets.set_result("system", part, "Skipped")
+        for path in paths:
+            with _trusting(archives.open_tar(info["path"])) as tar:
+                member = tar.getmember(f"hooks/restore/{os.path.basename(path)}")
+                member.name = os.path.basename(member.name)
+                tar.extract(member, path=folder)
+
+
+def _choose_apps(asked, info, targets):
+    wanted = targets.choose("apps", asked, info["apps"], lambda app: f"Could not find {app} in the backup archive")
+    installed = [app for app in wanted if apps.is_installed(app)]
+    if installed:
+        text = f"The following apps can't be restored because they are already installed: {', '.join(installed)}"
+        if installed == wanted:
+            raise out.YunohostError(text)
+        out.warning(text)
+
+
+def _check_space(info):
+    disk = os.statvfs(os.path.dirname(world.archives_dir()))
+    free, needed = disk.f_frsize * disk.f_bavail, info["size"]
+    if free >= needed + MARGIN:
+        return
+    if free > needed:
+        raise out.YunohostError(f"Your system does not seem to have enough space (free: {free} B, needed space: {needed} B, "
+                                f"security margin: {MARGIN} B)")
+    raise out.YunohostError(f"Not enough space (space: {free} B, needed space: {needed} B, security margin: {MARGIN} B)")
+
+
+def _is_postinstalled():
+    return os.path.isfile(world.at("/etc/yunohost/installed"))
+
+
+def _confirm(force):
+    """On a system that is installed already somebody has to say yes."""
+    out.warning("YunoHost is already installed")
+    if force:
+        return
+    if not sys.stdin.isatty():
+        raise out.YunohostError("Not a tty, can't do interactive prompts")
+    if input("Do you really want to restore an already installed system? [y/N] ") not in ("y", "Y"):
+        raise out.YunohostError("Could not restore system")
+
+
+def _mount(name, info, targets):
+    """Unpacks what the targets need, by the beginning of the members' names. Returns the work dir."""
+    work_dir = os.path.join(world.tmp_dir(), name)
+    if os.path.isdir(work_dir):
+        shutil.rmtree(work_dir)
+    _make_folder(work_dir, parents=True)
+    with _trusting(archives.open_tar(info["path"])) as tar:
+        try:
+            members = tar.getmembers()
+        except (OSError, EOFError, tarfile.ReadError) as problem:
+            raise out.YunohostError(
+                f"It looks like the backup archive '{info['path']}' is corrupted : {problem}") from problem
+        names = [member.name for member in members]
+        lead = "" if "info.json" in names else "./"
+        tar.extract(f"{lead}info.json", path=work_dir)
+        if "backup.csv" in names or "./backup.csv" in names:
+            tar.extract("backup.csv" if "backup.csv" in names else "./backup.csv", path=work_dir)
+        parts = targets.active("system")
+        prefixes = ["conf/"] if any(part.startswith("conf_") for part in parts) else []
+        prefixes += [part.replace("_", "/") + "/" for part in parts if not part.startswith("conf_")]
+        for prefix in [*prefixes, "hooks/restore/", *(f"apps/{app}" for app in targets.active("apps"))]:
+            tar.extractall(work_dir, [member for member in members if member.name.startswith(lead + prefix)])
+    return work_dir
+
+
+def _postinstall_if_needed(work_dir):
+    if _is_postinstalled():
+        return
+    if not os.path.isfile(os.path.join(work_dir, "conf/ynh/current_host")):
+        raise out.YunohostError("The main domain name cannot be retrieved from inside the archive, and is needed to perform "
+                                "the postinstall")
+    world.write("/etc/yunohost/installed", "")
 
 
 def _restore_stock(part, work_dir):
@@ -56,89 +177,58 @@ def _restore_stock(part, work_dir):
     return True
 
 
-def _restore_system(parts, described, work_dir):
-    results = {}
-    for part in parts:
-        if part not in described["system"]:
-            out.error(f"System part '{part}' unavailable in this backup")
-            results[part] = "Skipped"
-            continue
-        hook = _own_hook(part, described["system"][part], work_dir)
-        if hook is None:
-            out.error(f"Restoration script for '{part}' not available on your system and not in the archive either")
-            results[part] = "Skipped"
-            continue
-        worked = _restore_stock(part, work_dir) if part in world.STOCK_PARTS else _run_hook(hook, work_dir)
-        worked = worked and part not in world.modes().get("restore_error", [])
-        if not worked:
-            out.error(f"Could not restore the '{part}' system part")
-        results[part] = "Success" if worked else "Error"
-    return results
+def _restore_system(targets, work_dir):
+    parts = targets.active("system")
+    if not parts:
+        return
+    path = f"/var/log/yunohost/operations/{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-backup_restore_system.log"
+    os.makedirs(os.path.dirname(world.at(path)), exist_ok=True)
+    with open(world.at(path), "a", encoding="utf-8") as log:
+        for _, part, hook in hooks.wanted("restore", parts):
+            stock = part in world.STOCK_PARTS and hook.startswith(hooks.STOCK)
+            worked = _restore_stock(part, work_dir) if stock else hooks.execute(hook, work_dir, log)
+            failures.stage("restore_part")
+            if not worked:
+                out.error(f"Could not run script: {hook}")
+            modes = world.modes()
+            doomed = [*modes.get("restore_error", []), *modes.get("restore_error_in", {}).get(os.path.basename(work_dir), [])]
+            if part in doomed or not worked:
+                out.error(f"Could not restore the '{part}' system part")
+                worked = False
+            targets.set_result("system", part, "Success" if worked else "Error")
 
 
-def _restore_apps(apps, described, work_dir):
-    results = {}
-    for app in apps:
-        if app not in described["apps"]:
-            out.error(f"Could not find {app} in the backup archive")
-            results[app] = "Skipped"
-        elif app in world.load()["apps"] or app in world.modes().get("restore_error", []):
-            out.error(f"Could not restore {app}")
-            results[app] = "Error"
-        else:
-            out.info(f"Restoring {app}...")
-            _place_app(app, described["apps"][app], work_dir)
-            results[app] = "Success"
-    return results
+def _restore_apps(targets, described, work_dir, no_remove_on_failure):
+    for app in targets.active("apps"):
+        result = apps.restore(app, described["apps"][app], os.path.basename(work_dir), work_dir, no_remove_on_failure)
+        targets.set_result("apps", app, result)
 
 
-def _place_app(app, told, work_dir):
-    home = os.path.join(work_dir, "apps", app)
-    shutil.copytree(os.path.join(home, "settings"), world.at(f"/etc/yunohost/apps/{app}"), dirs_exist_ok=True)
-    with open(os.path.join(work_dir, "backup.csv"), newline="", encoding="utf-8") as file:
-        for place, dest in csv.reader(file):
-            source = os.path.join(work_dir, dest)
-            if dest.startswith(f"apps/{app}/backup/") and os.path.isdir(source):
-                shutil.copytree(source, world.at(place), symlinks=True, dirs_exist_ok=True)
-            elif dest.startswith(f"apps/{app}/backup/") and os.path.lexists(source):
-                os.makedirs(os.path.dirname(world.at(place)), exist_ok=True)
-                shutil.copy2(source, world.at(place))
-    state = world.load()
-    state["apps"][app] = {**told, "data_dir": os.path.isdir(world.at(f"/home/yunohost.app/{app}"))}
-    world.save(state)
-
-
-def restore(name, system, apps, force):
-    name, path, described = archives.read(name)
-    if system is None and apps is None:
-        system, apps = [], []
-    parts = [] if system is None else (system or list(described["system"]))
-    apps = [] if apps is None else (apps or list(described["apps"]))
-    installed = [app for app in apps if app in world.load()["apps"]]
-    if apps and len(installed) == len(apps) and not parts:
-        raise out.YunohostError("The following apps can't be restored because they are already installed: "
-                                + ", ".join(installed))
-    if parts and not force:
-        raise out.YunohostError("Not a tty, can't do interactive prompts")
-    needed = described.get("size") or 0
-    disk = os.statvfs(world.archives_dir())
-    free = disk.f_bavail * disk.f_frsize
-    if free < needed + MARGIN:
-        raise out.YunohostError(f"Not enough space (space: {free} B, needed space: {needed} B, "
-                                f"security margin: {MARGIN} B)")
-    work_dir = make_work_dir(name)
-    wanted = ["info.json", "backup.csv", "hooks/restore/", *(p.replace("_", "/") + "/" for p in parts),
-              *(f"apps/{app}" for app in apps)]
-    wanted += ["conf/"] if any(part.startswith("conf_") for part in parts) else []
+def restore(name, system, wanted_apps, force, no_remove_on_failure=False):
+    if system is None and wanted_apps is None:
+        system, wanted_apps = [], []
+    info = archives.info(name, with_details=True)
+    _check_version(info.get("from_yunohost_version", ""))
+    targets = Targets()
+    _choose_parts(system, info, targets)
+    _choose_apps(wanted_apps, info, targets)
+    _check_space(info)
+    if targets.wanted["system"] and _is_postinstalled():
+        _confirm(force)
+    out.info("Preparing archive for restoration...")
+    work_dir = _mount(name, info, targets)
+    with open(os.path.join(work_dir, "info.json"), encoding="utf-8") as file:
+        described = json.load(file)
+    time.gmtime(described["created_at"])
     try:
-        out.info("Extracting needed files from the archive...")
-        with archives.open_tar(path) as tar:
-            _extract(tar, work_dir, wanted)
-        results = {"system": _restore_system(parts, described, work_dir),
-                   "apps": _restore_apps(apps, described, work_dir)}
+        _postinstall_if_needed(work_dir)
+        _restore_system(targets, work_dir)
+        _restore_apps(targets, described, work_dir, no_remove_on_failure)
+    except Exception as problem:
+        raise out.YunohostError(f"The following critical error happened during restoration: {problem}") from problem
     finally:
         shutil.rmtree(work_dir)
-    if "Success" not in [*results["system"].values(), *results["apps"].values()]:
+    if not targets.succeeded():
         raise out.YunohostError("Nothing was restored")
     out.success("Restoration completed")
-    return results
+    return targets.results

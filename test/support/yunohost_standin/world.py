@@ -93,26 +93,41 @@ def pause():
     time.sleep(modes().get("slow_ms", 0) / 1000)
 
 
+def _settings(name, app, allowed, spare_data):
+    """settings.yml as PyYAML writes it."""
+    groups = " []\n" if not allowed else "\n" + "".join(f"    - {group}\n" for group in allowed)
+    data = f"data_dir: /home/yunohost.app/{name}\n" if app["data_dir"] else ""
+    spared = "do_not_backup_data: '1'\n" if spare_data else ""
+    return (f"_permissions:\n  main:\n    additional_urls: []\n    allowed:{groups}    auth_header: true\n"
+            f"    label: {app['name']}\n    protected: false\n    show_tile: true\n    url: /\n"
+            f"{data}{spared}db_pwd: s3cret\ndomain: {app['domain']}\nid: {name}\ninstall_dir: /var/www/{name}\n"
+            f"path: {app['path']}\n")
+
+
 def seed_app(state, app):
-    """Installs one app: {id, name?, version?, description?, data_dir?, data_bytes?, files?: {path: text}}."""
+    """Installs one app: {id, name?, version?, description?, data_dir?, data_bytes?, domain?, path?,
+    allowed?: [group], do_not_backup_data?, files?: {path: text}}."""
     name = app["id"]
+    domain, path = app.get("domain", state["main_domain"]), app.get("path", f"/{name}")
     home = f"/etc/yunohost/apps/{name}"
     state["apps"][name] = {
         "name": app.get("name", name), "version": app.get("version", "1.0~ynh1"),
         "description": app.get("description", ""), "data_dir": bool(app.get("data_dir") or app.get("data_bytes")),
+        "domain": domain, "path": path,
     }
     write(f"{home}/manifest.toml", f'id = "{name}"\nversion = "{state["apps"][name]["version"]}"\n')
-    write(f"{home}/settings.yml", f"id: {name}\ninstall_dir: /var/www/{name}\n", 0o400)
+    write(f"{home}/settings.yml", _settings(
+        name, state["apps"][name], app.get("allowed", ["all_users"]), app.get("do_not_backup_data")), 0o400)
     for script in ("_common.sh", "backup", "install", "remove", "restore", "upgrade"):
         write(f"{home}/scripts/{script}", f"#!/bin/bash\n# {script} of {name}\n", 0o755)
     write(f"/var/www/{name}/index.php", f"<?php echo '{name}';\n")
     write(f"/var/www/{name}/assets/a file with spaces.css", "body { margin: 0 }\n")
-    write(f"/etc/nginx/conf.d/example.test.d/{name}.conf", f"location /{name} {{ }}\n")
+    write(f"/etc/nginx/conf.d/{domain}.d/{name}.conf", f"location {path} {{ }}\n")
     write(f"/var/log/{name}/{name}.log", "started\n")
     if state["apps"][name]["data_dir"]:
         write_bytes(f"/home/yunohost.app/{name}/data.bin", app.get("data_bytes", 20_000))
-    for path, text in (app.get("files") or {}).items():
-        write(f"/var/www/{name}/{path}", text)
+    for inner, text in (app.get("files") or {}).items():
+        write(f"/var/www/{name}/{inner}", text)
 
 
 def _create():
@@ -139,6 +154,7 @@ def _create():
     write("/home/yunohost.multimedia/share/readme.txt", "shared\n")
     write("/etc/yunohost/certs/example.test/crt.pem", "certificate\n", 0o640)
     write("/etc/ldap/ldap.conf", "BASE dc=yunohost,dc=org\n")
+    write("/etc/yunohost/installed", "")
     for part, priority in STOCK_PARTS.items():
         for action in ("backup", "restore"):
             write(f"/usr/share/yunohost/hooks/{action}/{priority}-{part}", f"#!/bin/bash\n# {action} {part}\n")
