@@ -1,10 +1,15 @@
 // What a verb is given to work with.
 import type { AnySource, SourceIo } from '../sources/source.ts'
+import type { StepState } from '../domain/restore.ts'
 import type { Verb, VerbResults, verbs } from '../domain/helper-protocol.ts'
 import type { z } from 'zod'
 
 export interface VerbContext {
   readonly io: SourceIo
+  /** Tells the state of a step of a restore's plan. */
+  onStep(step: number, state: StepState, detail: string): void
+  /** Hands bytes to the client; pending while it is behind. */
+  data(bytes: Uint8Array): Promise<void> | undefined
   /** Loaded at the first use: most verbs do without. */
   sources(): Promise<readonly AnySource[]>
 }

@@ -3,77 +3,12 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { expect, test } from 'vitest'
-import { z } from 'zod'
 import { eventually } from '../../test/support/eventually.ts'
 import { isAlive, pidsIn, program } from '../../test/support/programs/programs.ts'
+import { ask, sourceThat, talk } from '../../test/support/helper-conversation.ts'
 import { temporaryFolder } from '../../test/support/temp.ts'
-import { frameSchema, type HelperFrame } from '../domain/helper-protocol.ts'
-import type { AnySource, SourceIo } from '../sources/source.ts'
 import { killMarked } from '../sys/process-tree.ts'
 import { run } from '../sys/process.ts'
-import { serveRequest, type Serving } from './dispatcher.ts'
-
-/** A source that does what a test tells it to. */
-function sourceThat(estimate: (io: SourceIo) => Promise<void>): AnySource {
-  return {
-    id: 'test_source',
-    settings: z.strictObject({ path: z.string(), password: z.string().max(5).optional() }),
-    lane: 'general',
-    tools: [],
-    subject: () => 'test',
-    supportsCoreOnly: false,
-    check: () => Promise.resolve([{ field: 'config.path', code: 'path_missing' }]),
-    estimate: async (_settings, io: SourceIo) => {
-      await estimate(io)
-      return { bytes: 1, files: null }
-    },
-    produce: () => Promise.reject(new Error('not asked for here')),
-  }
-}
-
-interface Conversation {
-  readonly input: PassThrough
-  readonly output: PassThrough
-  readonly served: Promise<boolean>
-  readonly frames: HelperFrame[]
-  /** Everything that was written. */
-  readonly text: () => string
-  /** The last frame, after the end. */
-  readonly last: () => Promise<HelperFrame | undefined>
-}
-
-async function talk(given: Partial<Serving> & { source?: AnySource } = {}): Promise<Conversation> {
-  const folder = await temporaryFolder()
-  const [input, output] = [new PassThrough(), new PassThrough()]
-  let text = ''
-  const frames: HelperFrame[] = []
-  if (given.output === undefined) {
-    output.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk
-      const lines = text.split('\n').slice(0, -1)
-      for (const line of lines.slice(frames.length)) frames.push(frameSchema.parse(JSON.parse(line)))
-    })
-  }
-  const served = serveRequest({
-    input,
-    output,
-    places: { archivesDir: folder, dataDir: folder, yunohost: ['yunohost'] },
-    run: (file, args, options) => run(file, args, { graceMs: 300, ...options }),
-    sources: () => Promise.resolve(given.source === undefined ? [] : [given.source]),
-    now: () => 0,
-    ...given,
-  })
-  const last = async () => {
-    await served
-    return frames.at(-1)
-  }
-  return { input, output, served, frames, text: () => text, last }
-}
-
-function ask(input: PassThrough, verb: string, args: unknown, operation: string = randomUUID()): string {
-  input.write(`${JSON.stringify({ protocol: 1, operation, verb, args })}\n`)
-  return operation
-}
 
 const estimateOf = { type: 'test_source', settings: { path: '/x' }, thorough: false }
 
@@ -310,7 +245,7 @@ test('recover ends what operations left running and removes their unfinished fil
   ]
   for (const file of files) await writeFile(join(archivesDir, file), '{}')
   await mkdir(join(archivesDir, 'folder'))
-  const places = { archivesDir, dataDir: archivesDir, yunohost: ['yunohost'] }
+  const places = { archivesDir, dataDir: archivesDir, yunohost: ['yunohost'], systemRoot: '' }
   const { input, last } = await talk({ places })
   ask(input, 'recover', {
     operations: [

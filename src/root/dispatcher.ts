@@ -65,9 +65,12 @@ async function answer(
         log: (stream, text) => frames.log(stream, text),
         progress: (done, total) => frames.progress(done, total),
         places: serving.places,
+        operation,
         now: () => serving.now(),
       },
       sources: () => serving.sources(),
+      onStep: (step, state, detail) => frames.step(step, state, detail),
+      data: (bytes) => frames.data(bytes),
     })
     last = { t: 'result', value }
   } catch (error) {
@@ -75,7 +78,7 @@ async function answer(
   }
   const byItself = !signal.aborted
   // What an admin's command starts on purpose (a service, a tunnel) stays, also for the rest of its run.
-  if (verb === 'hook' && byItself) return last
+  if ((verb === 'hook' || verb === 'restore.apply') && byItself) return last
   const { signalled, left } = await endTree({ operation, ...(byItself && { spare }) }, graceMs)
   if (signalled > 0) frames.log('info', `ended ${signalled} processes that were left running`)
   if (left.length > 0) frames.log('err', `processes that cannot be ended: ${left.join(', ')}`)

@@ -1,14 +1,21 @@
 // Writes the helper's answer: frames in their order, progress thinned out, never faster than they are read.
 import type { Writable } from 'node:stream'
 import type { HelperFrame, LogStream } from '../domain/helper-protocol.ts'
+import type { StepState } from '../domain/restore.ts'
 
 /** Milliseconds between two progress frames. */
 const progressEveryMs = 200
 const longestText = 64 * 1024
+/** The client refuses larger pieces: see `frameSchema`. */
+const longestData = 1024 * 1024
 
 export interface Frames {
   log(stream: LogStream, text: string): void
   progress(done: number, total: number | null): void
+  /** State of a step of a restore's plan. */
+  step(step: number, state: StepState, detail: string): void
+  /** Raw bytes for the client; pending while it is behind. */
+  data(bytes: Uint8Array): Promise<void> | undefined
   /** Pending while the reader is behind; never rejects. */
   ready(): Promise<void> | undefined
   /** Sends the last frame; true when the system has taken it. */
@@ -41,6 +48,17 @@ export function frameWriter(output: Writable, gone: () => void): Frames {
     lastProgressAt = performance.now()
   }
 
+  const ready = (): Promise<void> | undefined => {
+    if (broken || !output.writableNeedDrain) return undefined
+    return new Promise((resolve) => {
+      const go = (): void => {
+        output.off('drain', go).off('close', go).off('error', go)
+        resolve()
+      }
+      output.once('drain', go).once('close', go).once('error', go)
+    })
+  }
+
   return {
     log(stream, text) {
       if (broken) return
@@ -53,16 +71,21 @@ export function frameWriter(output: Writable, gone: () => void): Frames {
       if (wait <= 0) sendProgress()
       else timer = setTimeout(sendProgress, wait)
     },
-    ready() {
-      if (broken || !output.writableNeedDrain) return undefined
-      return new Promise((resolve) => {
-        const go = (): void => {
-          output.off('drain', go).off('close', go).off('error', go)
-          resolve()
-        }
-        output.once('drain', go).once('close', go).once('error', go)
-      })
+    step(step, state, detail) {
+      if (broken) return
+      write({ t: 'restore', step, state, detail: detail.slice(0, longestText) })
     },
+    data(bytes) {
+      if (broken) return undefined
+      for (let at = 0; at < bytes.length; at += longestData) {
+        const part = bytes.subarray(at, at + longestData)
+        write({ t: 'data', bytes: part.length })
+        // A copy: the caller may use its buffer again before the system has taken it.
+        output.write(Buffer.from(part))
+      }
+      return ready()
+    },
+    ready,
     finish(frame) {
       sendProgress()
       if (broken) return Promise.resolve(false)

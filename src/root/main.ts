@@ -50,5 +50,10 @@ function placesOf(env: NodeJS.ProcessEnv): Places | string {
   if (!archivesDir.startsWith('/')) return 'BM_ARCHIVES_DIR must be set to an absolute path'
   if (!dataDir.startsWith('/')) return 'BM_DATA_DIR must be set to an absolute path'
   const yunohost = words(env['BM_YUNOHOST'] ?? '')
-  return { archivesDir, dataDir, yunohost: yunohost.length === 0 ? ['yunohost'] : yunohost }
+  return {
+    archivesDir,
+    dataDir,
+    yunohost: yunohost.length === 0 ? ['yunohost'] : yunohost,
+    systemRoot: env['BM_SYSTEM_ROOT'] ?? '',
+  }
 }

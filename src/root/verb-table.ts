@@ -8,6 +8,8 @@ type Unchecked<V extends Verb> = (args: unknown, context: VerbContext) => Promis
 
 const machine = () => import('./verbs/machine.ts')
 const source = () => import('./verbs/source.ts')
+const restore = () => import('./verbs/restore.ts')
+const contents = () => import('./verbs/contents.ts')
 const archives = () => import('./verbs/archives.ts')
 
 const table: { readonly [V in Verb]: Unchecked<V> } = {
@@ -16,11 +18,22 @@ const table: { readonly [V in Verb]: Unchecked<V> } = {
   'source.check': checked('source.check', async () => (await source()).check),
   'source.estimate': checked('source.estimate', async () => (await source()).estimate),
   'source.produce': checked('source.produce', async () => (await source()).produce),
+  'source.offers': checked('source.offers', async () => (await source()).offers),
+  'restore.plan': checked('restore.plan', async () => (await restore()).plan),
+  'restore.apply': checked('restore.apply', async () => (await restore()).apply),
+  'restore.recover': checked('restore.recover', async () => (await restore()).recover),
+  'drill.run': checked('drill.run', async () => (await restore()).drill),
   hook: checked('hook', async () => (await import('./verbs/hook.ts')).hook),
   'catalogue.scan': checked('catalogue.scan', async () => (await archives()).scan),
   'catalogue.read': checked('catalogue.read', async () => (await archives()).read),
   'archive.verify': checked('archive.verify', async () => (await archives()).verify),
   'archive.delete': checked('archive.delete', async () => (await archives()).remove),
+  'archive.members': checked('archive.members', async () => (await contents()).members),
+  'archive.bytes': checked('archive.bytes', async () => (await contents()).bytes),
+  'archive.member': checked('archive.member', async () => (await contents()).member),
+  'archive.extract': checked('archive.extract', async () => (await contents()).extract),
+  'archive.compare': checked('archive.compare', async () => (await contents()).compare),
+  'archive.import': checked('archive.import', async () => (await contents()).importFile),
   recover: checked('recover', async () => (await import('./verbs/recover.ts')).recover),
 }
 
