@@ -14,6 +14,7 @@ import { loadInstanceKey } from './sys/instance-key.ts'
 import { loadKeyFile } from './sys/key-file.ts'
 import { createLogger, type Logger } from './sys/log.ts'
 import { run } from './sys/process.ts'
+import { createVault } from './sys/vault.ts'
 import { version } from './version.ts'
 import { createWeb, serveWeb } from './web/server.ts'
 import { createRenderer } from './web/views.ts'
@@ -60,6 +61,7 @@ export async function openInstance(config: Config, given: OpenInstance = {}): Pr
       clock,
       log,
       version,
+      vault: await createVault(config.dataDir),
       dataDir: config.dataDir,
       timeZone: config.timeZone,
       instance: { id: identity.id, name: config.instanceName, url: config.publicUrl },

@@ -1,5 +1,6 @@
 // Puts the use cases together behind the `Engine` interface, and starts and stops what runs by itself.
 import { randomUUID } from 'node:crypto'
+import type { Drill, DrillDepth } from '../domain/drill.ts'
 import { Problem } from '../domain/problem.ts'
 import { isTerminal } from '../domain/run-state.ts'
 import { localIso } from '../domain/iso-time.ts'
@@ -13,11 +14,15 @@ import type { Actor, DiskState, Engine } from './engine.ts'
 import { createRunEvents } from './events.ts'
 import { startHousekeeping, type Housekeeping } from './housekeeping.ts'
 import { changeJob, checkJob, createJob, enableJob, mustGetJob, releaseRetention, removeJob } from './jobs.ts'
-import { createMachine } from './machine.ts'
+import { createContents } from './contents.ts'
+import { drillDue, runDrill } from './drills.ts'
+import { createMachine, sourceOffers } from './machine.ts'
 import { applyRetention, deleteArchive, previewRetention } from './prune.ts'
 import { createQueue, nothing, waitForRun } from './queue.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 import { finishDeletions, recover } from './recover.ts'
+import { endSafetyArchives } from './restore/safety.ts'
+import { createRestores } from './restore/restores.ts'
 import { createScheduler, type Scheduler } from './scheduler.ts'
 import { verifyArchive } from './verify.ts'
 
@@ -26,11 +31,14 @@ const WATCH_MS = 250
 
 export interface EngineControl extends Engine {
   /**
-   * Recovers, then executes queued runs (`only`: just this one); with `schedule` also ticks and keeps house.
+   * Recovers, then executes queued runs and restores (`only`: just this one); with `schedule` also ticks and keeps house.
    * Needs the instance lock.
    * Resolves when recovery is done; the first catalogue scan goes on behind it.
    */
-  start(options: { readonly schedule: boolean; readonly only?: number }): Promise<void>
+  start(options: {
+    readonly schedule: boolean
+    readonly only?: { readonly run: number } | { readonly restore: number }
+  }): Promise<void>
   /** Ends what a process that died has left; see `recover`. Needs the instance lock. `start` does it too. */
   recover(): Promise<void>
   /** Stops scheduling, interrupts runs and waits for their end. */
@@ -41,9 +49,12 @@ export interface EngineControl extends Engine {
 
 export async function createEngine(deps: EngineDeps): Promise<EngineControl> {
   const events = createRunEvents()
-  const queue = createQueue(deps, events, () =>
-    localIso(deps.clock.now(), deps.timeZone, { milliseconds: true }),
-  )
+  const restoreEvents = createRunEvents()
+  const stamp = () => localIso(deps.clock.now(), deps.timeZone, { milliseconds: true })
+  const queue = createQueue(deps, events, stamp)
+  const restores = createRestores(deps, queue, restoreEvents, stamp)
+  const contents = createContents(deps)
+  const drilling = new Set<number>()
   const machine = createMachine(deps)
   const verifying = new Map<string, number>()
   let settings = await getSettings(deps.db)
@@ -72,7 +83,18 @@ export async function createEngine(deps: EngineDeps): Promise<EngineControl> {
 
   const wake = () => {
     scheduler?.wake()
-    if (running) void queue.pump()
+    if (!running) return
+    void queue.pump()
+    void restores.pump()
+  }
+  const drill = async (jobId: number, depth: DrillDepth | null, actor: Actor): Promise<Drill> => {
+    if (drilling.has(jobId)) throw new Problem('drill_running', { job: jobId })
+    drilling.add(jobId)
+    try {
+      return await owned(runDrill(deps, jobId, depth, actor, stopping.signal))
+    } finally {
+      drilling.delete(jobId)
+    }
   }
   const afterwards = async <R>(work: Promise<R>): Promise<R> => {
     const result = await work
@@ -203,6 +225,15 @@ export async function createEngine(deps: EngineDeps): Promise<EngineControl> {
       )
     },
 
+    planRestore: (name, input) => restores.plan(name, input),
+    startRestore: (name, order, actor) => restores.start(name, order, actor),
+    cancelRestore: (id, actor) => restores.cancel(id, actor),
+    waitForRestore: (id, signal) => restores.wait(id, signal),
+    watchRestore: (id, changed) => restoreEvents.watch(id, changed),
+    contents,
+    startDrill: drill,
+    drilling: () => [...drilling],
+    sourceOffers: (type, given, jobId) => sourceOffers(deps, type, given, jobId),
     offers: () => machine.offers(),
     disk: (): Promise<DiskState> => machine.disk(),
     yunohostVersion: () => machine.yunohostVersion(),
@@ -225,11 +256,15 @@ export async function createEngine(deps: EngineDeps): Promise<EngineControl> {
 
     async recover() {
       await recover(deps)
+      await restores.recover()
     },
 
     async start({ schedule, only }) {
       await recover(deps)
-      queue.open(only)
+      // Before any backup: it would save what is half restored.
+      await restores.recover()
+      if (!only || 'run' in only) queue.open(only?.run)
+      if (!only || 'restore' in only) restores.open(only?.restore)
       running = true
       let seen = deps.dataVersion()
       watcher = setInterval(() => {
@@ -240,7 +275,12 @@ export async function createEngine(deps: EngineDeps): Promise<EngineControl> {
       }, WATCH_MS)
       if (schedule) {
         scheduler = createScheduler(deps, wake)
-        house = startHousekeeping(deps, scan)
+        house = startHousekeeping(deps, scan, {
+          'restores that could not be put back': () => restores.recover(),
+          'end of pins': (signal) => endSafetyArchives(deps, signal),
+          'restore drills': (signal) => drillDue(deps, (jobId) => drill(jobId, null, 'rotation'), signal),
+          'indexes of contents': () => contents.sweep(),
+        })
         background(scan(), 'the first scan of the archives failed')
         background(owned(finishDeletions(deps, stopping.signal)), 'deletions could not be finished')
       }
@@ -253,10 +293,15 @@ export async function createEngine(deps: EngineDeps): Promise<EngineControl> {
       await scheduler?.close()
       await house?.close()
       running = false
+      await restores.close()
+      await contents.close()
       await queue.close()
       await Promise.allSettled(work)
     },
 
-    idle: () => queue.idle(),
+    async idle() {
+      await restores.idle()
+      await queue.idle()
+    },
   }
 }

@@ -5,6 +5,7 @@ import type { AnySource } from '../sources/source.ts'
 import type { Schema } from '../store/schema.ts'
 import type { Clock } from '../sys/clock.ts'
 import type { Helper } from '../sys/helper-client.ts'
+import type { Vault } from '../sys/vault.ts'
 
 export interface EngineDeps {
   readonly db: Kysely<Schema>
@@ -15,6 +16,7 @@ export interface EngineDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly version: string
+  readonly vault: Vault
   readonly dataDir: string
   readonly timeZone: string
   readonly instance: { readonly id: string; readonly name: string; readonly url: string }

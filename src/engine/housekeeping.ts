@@ -2,10 +2,12 @@
 import { dueForVerify } from '../domain/verify-rotation.ts'
 import { deleteActivityBefore } from '../store/activity.ts'
 import { forgetMissing, verifyCandidates } from '../store/archives.ts'
+import { deleteDrillsBefore } from '../store/drills.ts'
+import { deleteRestoresBefore } from '../store/restores.ts'
 import { deleteRunsBefore, openRuns } from '../store/runs.ts'
 import { getSettings } from '../store/settings.ts'
 import type { EngineDeps } from './deps.ts'
-import { removeRunLogs } from './run-log.ts'
+import { removeRestoreLogs, removeRunLogs } from './run-log.ts'
 import { verifyArchive } from './verify.ts'
 
 const PERIOD_MS = 3_600_000
@@ -17,6 +19,9 @@ const KEEP_PER_JOB = 30
 /** A disk that was away for so long is not coming back; an archive that does is simply found again. */
 const FORGET_AFTER_MS = 90 * DAY_MS
 
+/** What is done in each round, by name. */
+export type Chores = Readonly<Record<string, (signal: AbortSignal) => Promise<unknown>>>
+
 export interface Housekeeping {
   close(): Promise<void>
 }
@@ -26,17 +31,19 @@ export async function keepHouse(
   deps: EngineDeps,
   scan: () => Promise<unknown>,
   signal: AbortSignal,
+  more: Chores = {},
 ): Promise<void> {
-  const steps: Readonly<Record<string, () => Promise<unknown>>> = {
+  const steps: Chores = {
     'scan of the archives': scan,
     'removal of unfinished files': () => removeUnfinished(deps, signal),
     'removal of old history': () => forgetHistory(deps),
     'verification in rotation': () => verifyDue(deps, signal),
+    ...more,
   }
   for (const [what, step] of Object.entries(steps)) {
     if (signal.aborted) return
     try {
-      await step()
+      await step(signal)
     } catch (error) {
       if (!signal.aborted)
         deps.log.error({ err: error, what }, 'housekeeping failed; it tries again in an hour')
@@ -55,6 +62,11 @@ async function forgetHistory(deps: EngineDeps): Promise<void> {
   const now = deps.clock.now()
   await deleteActivityBefore(deps.db, now - historyDays * DAY_MS)
   await forgetMissing(deps.db, now - FORGET_AFTER_MS)
+  await deleteDrillsBefore(deps.db, now - historyDays * DAY_MS, KEEP_PER_JOB)
+  await removeRestoreLogs(
+    deps.dataDir,
+    await deleteRestoresBefore(deps.db, now - historyDays * DAY_MS, KEEP_PER_JOB),
+  )
   await removeRunLogs(deps.dataDir, await deleteRunsBefore(deps.db, now - historyDays * DAY_MS, KEEP_PER_JOB))
 }
 
@@ -85,11 +97,15 @@ function lastRead(one: Awaited<ReturnType<typeof verifyCandidates>>[number]) {
 }
 
 /** Keeps house every hour until closed; a round that takes longer than an hour is not joined by another. */
-export function startHousekeeping(deps: EngineDeps, scan: () => Promise<unknown>): Housekeeping {
+export function startHousekeeping(
+  deps: EngineDeps,
+  scan: () => Promise<unknown>,
+  more: Chores = {},
+): Housekeeping {
   const stop = new AbortController()
   let working: Promise<void> | null = null
   const timer = setInterval(() => {
-    working ??= keepHouse(deps, scan, stop.signal).finally(() => {
+    working ??= keepHouse(deps, scan, stop.signal, more).finally(() => {
       working = null
     })
   }, PERIOD_MS)

@@ -1,6 +1,6 @@
 // Turns what an admin typed into a job that can be stored, or the list of all wrong fields. Looks at no machine.
 import type { z } from 'zod'
-import type { Job, JobHooks, JobInput } from '../domain/job.ts'
+import type { DrillPolicy, Job, JobHooks, JobInput } from '../domain/job.ts'
 import { fieldErrorCodes, type FieldError, type FieldErrorCode } from '../domain/problem.ts'
 import { retentionPolicySchema } from '../domain/retention-policy.ts'
 import { parseCron } from '../domain/schedule.ts'
@@ -8,13 +8,14 @@ import type { AnySource } from '../sources/source.ts'
 
 const NAME_MAX = 60
 const COMMAND_MAX = 4096
+const DRILL_DAYS_MAX = 365
 const TIMEOUT_MIN_S = 60
 const TIMEOUT_MAX_S = 30 * 86_400
 
 /** A job's fields after checking, before the database gives it an id. */
 export type CheckedJob = Pick<
   Job,
-  'name' | 'config' | 'cronExpr' | 'retention' | 'enabled' | 'coreOnly' | 'hooks' | 'timeoutS'
+  'name' | 'config' | 'cronExpr' | 'retention' | 'enabled' | 'coreOnly' | 'hooks' | 'timeoutS' | 'drill'
 > & { readonly source: AnySource }
 
 export type CheckedInput =
@@ -56,6 +57,7 @@ export function checkJobInput(
     })
     return { ok: false, errors }
   }
+  const drill = checkDrill(input, source, errors)
   const config = checkConfig(input, source)
   if (!config.ok) errors.push(...config.errors)
   if (errors.length > 0 || !config.ok || !retention.success) return { ok: false, errors }
@@ -71,8 +73,22 @@ export function checkJobInput(
       coreOnly: source.supportsCoreOnly && config.config['core_only'] === true,
       hooks,
       timeoutS,
+      drill,
     },
   }
+}
+
+function checkDrill(input: JobInput, source: AnySource, errors: FieldError[]): DrillPolicy | null {
+  const { drill } = input
+  if (!drill) return null
+  const known: readonly string[] = ['read', ...source.restore.drills]
+  if (!known.includes(drill.depth)) {
+    errors.push({ field: 'drill.depth', code: 'unknown_value', facts: { known: known.join(', ') } })
+  }
+  if (!within(drill.everyDays, 1, DRILL_DAYS_MAX)) {
+    errors.push({ field: 'drill.every_days', code: 'out_of_range', facts: { min: 1, max: DRILL_DAYS_MAX } })
+  }
+  return { depth: drill.depth, everyDays: drill.everyDays }
 }
 
 /** `core_only` is a column of the job and a setting of the source: either may be given, both are kept equal. */

@@ -18,6 +18,7 @@ import type { EngineDeps } from './deps.ts'
 import type { Actor } from './engine.ts'
 import { checkJobInput, type CheckedInput } from './job-input.ts'
 import { removeRunLogs } from './run-log.ts'
+import { completeSecrets, jobPlace, openConfig, sealConfig } from './secrets.ts'
 
 /** Wrong fields, first by reading the input alone, then (when that is fine) by looking at the machine. */
 export async function checkJob(
@@ -25,7 +26,8 @@ export async function checkJob(
   input: JobInput,
   editing?: number,
 ): Promise<{ readonly checked: CheckedInput; readonly errors: readonly FieldError[] }> {
-  const checked = checkJobInput(input, deps.sources, deps.timeZone)
+  const complete = await withStoredSecrets(deps, input, editing)
+  const checked = checkJobInput(complete, deps.sources, deps.timeZone)
   const errors: FieldError[] = checked.ok ? [] : [...checked.errors]
   const namesake = await findByName(deps, input.name.trim())
   if (namesake && namesake.id !== editing) errors.push({ field: 'name', code: 'name_taken' })
@@ -36,14 +38,32 @@ export async function checkJob(
   return { checked, errors }
 }
 
+/** The input with the secrets that stay as they are, in clear: the machine is asked with them. */
+async function withStoredSecrets(deps: EngineDeps, input: JobInput, editing?: number): Promise<JobInput> {
+  const source = deps.sources.find((one) => one.id === input.type)
+  if (!source || source.secrets.length === 0) return input
+  const job = editing === undefined ? null : await getJob(deps.db, editing)
+  const same = job?.type === input.type ? job : null
+  const stored = () => same && openConfig(deps.vault, source, jobPlace(same.uid), same.config)
+  if (!isObject(input.config)) return input
+  // Whoever edits a job may hand back what the database holds: that is the stored one, not a new one.
+  const given = Object.entries(input.config).filter(
+    ([key, value]) => !source.secrets.includes(key) || value === undefined || value !== same?.config[key],
+  )
+  return { ...input, config: completeSecrets(source, Object.fromEntries(given), stored) }
+}
+
 /** The new job. Rejects with `validation_failed`; nothing is written then. */
 export async function createJob(deps: EngineDeps, input: JobInput, actor: Actor): Promise<Job> {
-  const fields = await accepted(deps, input)
+  const uid = randomUUID()
+  const fields = await accepted(deps, input, uid)
   const now = deps.clock.now()
   return deps.db.transaction().execute(async (trx) => {
     const job = await insertJob(trx, {
       ...fields,
-      uid: randomUUID(),
+      uid,
+      // Soon: the first proof should not wait for a whole period.
+      nextDrillAt: fields.drill && now,
       createdAt: now,
       updatedAt: now,
       nextRunAt: nextRun(deps, fields.enabled, fields.cronExpr),
@@ -56,12 +76,15 @@ export async function createJob(deps: EngineDeps, input: JobInput, actor: Actor)
 
 /** The changed job; its next run is computed anew. */
 export async function changeJob(deps: EngineDeps, id: number, input: JobInput, actor: Actor): Promise<Job> {
-  await mustGetJob(deps, id)
-  const fields = await accepted(deps, input, id)
+  const before = await mustGetJob(deps, id)
+  const fields = await accepted(deps, input, before.uid, id)
   const now = deps.clock.now()
+  const sameDrill =
+    before.drill?.depth === fields.drill?.depth && before.drill?.everyDays === fields.drill?.everyDays
   return deps.db.transaction().execute(async (trx) => {
     const job = await updateJob(trx, id, {
       ...fields,
+      ...(!sameDrill && { nextDrillAt: fields.drill && now }),
       updatedAt: now,
       nextRunAt: nextRun(deps, fields.enabled, fields.cronExpr),
     })
@@ -136,16 +159,20 @@ function mustGet(job: Job | null, id: number): Job {
   return job
 }
 
-async function accepted(deps: EngineDeps, input: JobInput, editing?: number) {
+async function accepted(deps: EngineDeps, input: JobInput, uid: string, editing?: number) {
   const { checked, errors } = await checkJob(deps, input, editing)
   if (errors.length > 0 || !checked.ok) throw invalid(...errors)
-  const { source, ...fields } = checked.job
-  return { ...fields, type: source.id }
+  const { source, config, ...fields } = checked.job
+  return { ...fields, type: source.id, config: sealConfig(deps.vault, source, jobPlace(uid), config) }
 }
 
 function nextRun(deps: EngineDeps, enabled: boolean, cronExpr: string): number | null {
   const cron = parseCron(cronExpr, deps.timeZone)
   return enabled && cron.ok ? cron.schedule.next(deps.clock.now()) : null
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** Names differ in more than case, also in letters beyond ASCII, which the database does not fold. */

@@ -1,6 +1,6 @@
 // Starts queued runs in their lanes, stops them on request and owns the promise of each one until it has ended.
 import type { Job } from '../domain/job.ts'
-import { Problem, type Facts, type ProblemCode } from '../domain/problem.ts'
+import { isProblem, Problem, type Facts, type ProblemCode } from '../domain/problem.ts'
 import { isTerminal } from '../domain/run-state.ts'
 import type { Run } from '../domain/run.ts'
 import type { AnySource, Lane } from '../sources/source.ts'
@@ -12,6 +12,7 @@ import type { EngineDeps } from './deps.ts'
 import type { RunEvents } from './events.ts'
 import { chooseRuns } from './lanes.ts'
 import { openRunLog } from './run-log.ts'
+import { jobPlace, openConfig, redactor } from './secrets.ts'
 import { frameHandler, type StopReason } from './run-work.ts'
 import { executeRun } from './runner.ts'
 import { createSpace } from './space.ts'
@@ -23,6 +24,7 @@ const LOOK_EVERY_MS = 30_000
 
 interface Active {
   readonly lane: Lane
+  readonly jobId: number
   readonly stop: AbortController
   readonly ended: Promise<void>
 }
@@ -32,6 +34,11 @@ export interface Queue {
   open(only?: number): void
   /** Looks at the database: starts what may start, stops what was asked to stop. Safe at any time, never rejects. */
   pump(): Promise<void>
+  /**
+   * Until the returned function is called, runs of that job do not start, and one less run of the lane. Resolves when
+   * those of the job that were running have ended.
+   */
+  makeWay(lane: Lane, jobId: number | null): Promise<() => void>
   /** Starts nothing more, interrupts what runs and waits for its end. */
   close(): Promise<void>
   /** Resolves when nothing runs and nothing is queued that could start now. */
@@ -42,6 +49,7 @@ export interface Queue {
 export function createQueue(deps: EngineDeps, events: RunEvents, stamp: () => string): Queue {
   const active = new Map<number, Active>()
   const space = createSpace()
+  const guests = new Set<{ readonly lane: Lane; readonly jobId: number | null }>()
   let closed = true
   let chosen: number | undefined
   let pumping: Promise<void> | null = null
@@ -87,7 +95,11 @@ export function createQueue(deps: EngineDeps, events: RunEvents, stamp: () => st
       }
     }
     const queued = open.filter(
-      (run) => run.status === 'queued' && !run.cancelRequested && (chosen === undefined || run.id === chosen),
+      (run) =>
+        run.status === 'queued' &&
+        !run.cancelRequested &&
+        (chosen === undefined || run.id === chosen) &&
+        ![...guests].some((guest) => guest.jobId === run.jobId),
     )
     const jobs = await listedJobsByIds(
       deps.db,
@@ -113,7 +125,7 @@ export function createQueue(deps: EngineDeps, events: RunEvents, stamp: () => st
 
   function countActive(): Record<Lane, number> {
     const count: Record<Lane, number> = { yunohost: 0, general: 0 }
-    for (const one of active.values()) count[one.lane] += 1
+    for (const one of [...active.values(), ...guests]) count[one.lane] += 1
     return count
   }
 
@@ -137,7 +149,7 @@ export function createQueue(deps: EngineDeps, events: RunEvents, stamp: () => st
       events.changed(run.id)
       void pump()
     })
-    active.set(run.id, { lane: source.lane, stop, ended })
+    active.set(run.id, { lane: source.lane, jobId: job.id, stop, ended })
   }
 
   /** Never rejects: what cannot be recorded now is found by a later look. */
@@ -150,14 +162,15 @@ export function createQueue(deps: EngineDeps, events: RunEvents, stamp: () => st
         (job.timeoutS ?? settings.defaultTimeoutS) * 1000,
       )
       const log = await openRunLog(deps.dataDir, run.id, stamp, () => events.changed(run.id))
-      const onFrame = frameHandler(deps, run.id, log, events, space)
-      const work = { run, job, source, settings, log, signal: stop.signal, events, space, onFrame }
+      const config = openConfig(deps.vault, source, jobPlace(job.uid), job.config)
+      const onFrame = frameHandler(deps, run.id, log, events, space, redactor(source, config))
+      const work = { run, job, source, config, settings, log, signal: stop.signal, events, space, onFrame }
       const finished = await executeRun(deps, work)
       deps.log.info({ run: run.id, job: job.name, status: finished?.status }, 'run ended')
     } catch (error) {
       report(error)
-      const detail = error instanceof Error ? error.message : String(error)
-      await fail(run, 'internal', { detail }).catch(report)
+      const known = isProblem(error) ? error : new Problem('internal', { detail: String(error) })
+      await fail(run, known.code, known.facts).catch(report)
     } finally {
       clearTimeout(limit)
     }
@@ -185,6 +198,15 @@ export function createQueue(deps: EngineDeps, events: RunEvents, stamp: () => st
       chosen = only
     },
     pump,
+    async makeWay(lane, jobId) {
+      const guest = { lane, jobId }
+      guests.add(guest)
+      await Promise.all([...active.values()].filter((one) => one.jobId === jobId).map((one) => one.ended))
+      return () => {
+        guests.delete(guest)
+        void pump()
+      }
+    },
     async close() {
       closed = true
       clearTimeout(timer)

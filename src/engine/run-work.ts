@@ -1,13 +1,14 @@
 // Everything one run needs while it executes.
-import type { HelperFrame } from '../domain/helper-protocol.ts'
 import type { Job } from '../domain/job.ts'
 import type { Run } from '../domain/run.ts'
 import type { InstanceSettings } from '../domain/settings.ts'
 import type { AnySource } from '../sources/source.ts'
 import { setRunProgress } from '../store/runs.ts'
+import type { PassingFrame } from '../sys/helper-answer.ts'
 import type { EngineDeps } from './deps.ts'
 import type { RunEvents } from './events.ts'
 import type { RunLog } from './run-log.ts'
+import type { Config } from './secrets.ts'
 import type { Space } from './space.ts'
 
 const PROGRESS_EVERY_MS = 1000
@@ -19,6 +20,8 @@ export interface RunWork {
   readonly run: Run
   readonly job: Job
   readonly source: AnySource
+  /** The job's settings with their secrets in clear: only for the helper. */
+  readonly config: Config
   readonly settings: InstanceSettings
   readonly log: RunLog
   /** Aborted with a {@link StopReason}. */
@@ -26,10 +29,8 @@ export interface RunWork {
   readonly events: RunEvents
   readonly space: Space
   /** What the helper says meanwhile: log lines and progress. */
-  readonly onFrame: (frame: Progressing) => void
+  readonly onFrame: (frame: PassingFrame) => void
 }
-
-export type Progressing = Exclude<HelperFrame, { t: 'result' } | { t: 'problem' }>
 
 /** Writes log lines at once and progress at most once a second. */
 export function frameHandler(
@@ -38,11 +39,12 @@ export function frameHandler(
   log: RunLog,
   events: RunEvents,
   space: Space,
-): (frame: Progressing) => void {
+  redact: (text: string) => string,
+): (frame: PassingFrame) => void {
   // Not the time of day: that may be set back.
   let lastAt = -PROGRESS_EVERY_MS
   return (frame) => {
-    if (frame.t === 'log') log.write(frame.stream, frame.text)
+    if (frame.t === 'log') log.write(frame.stream, redact(frame.text))
     if (frame.t !== 'progress') return
     space.wrote(runId, frame.done)
     const now = performance.now()

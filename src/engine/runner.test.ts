@@ -71,6 +71,7 @@ async function execute(
     run,
     job,
     source: customDir,
+    config: job.config,
     settings: defaultSettings,
     log: { write: (_, text) => void lines.push(text), close: async () => '' },
     signal: (options.stop ?? new AbortController()).signal,

@@ -1,19 +1,16 @@
 // Executes one run from its claim to its single terminal state. Which state that is, `domain/run-state.ts` decides.
-import type { ArchiveOrder, Produced } from '../domain/helper-protocol.ts'
-import { archiveName, localDay } from '../domain/archive-name.ts'
+import type { Produced } from '../domain/helper-protocol.ts'
 import { sizeCollapsed } from '../domain/anomaly.ts'
-import { diskGuard } from '../domain/disk-guard.ts'
 import { isProblem, Problem } from '../domain/problem.ts'
 import { outcome } from '../domain/run-state.ts'
 import type { Run, RunStatus, RunStep, RunWarning } from '../domain/run.ts'
-import { archivesOfJob, takenNames, upsertArchives } from '../store/archives.ts'
+import { archivesOfJob, upsertArchives } from '../store/archives.ts'
 import { finishRun, setRunArchive, setRunStep } from '../store/runs.ts'
 import type { EngineDeps } from './deps.ts'
+import { archiveOf, catalogueEntry, makeArchive, mustFit } from './make-archive.ts'
 import { applyRetention, suspendRetention } from './prune.ts'
 import { postHook, preHook } from './run-hooks.ts'
 import type { RunWork, StopReason } from './run-work.ts'
-
-const NAME_TRIES = 50
 
 interface Result {
   readonly produced: Produced | null
@@ -97,101 +94,43 @@ async function perform(deps: EngineDeps, work: RunWork): Promise<Result> {
 
 /** Refuses before anything is written when the disk could not hold the archive with a margin. */
 async function checkSpace(deps: EngineDeps, work: RunWork): Promise<void> {
-  const { job, signal } = work
+  const { job, source, config, signal, run } = work
   const newest = (await archivesOfJob(deps.db, job.id))[0]?.sizeBytes ?? null
-  // The first time there is nothing to go by: then even a slow way of asking is worth it.
-  const estimate = await deps.helper.call(
-    'source.estimate',
-    { type: job.type, settings: job.config, thorough: newest === null },
-    { signal, operation: work.run.operation, onFrame: work.onFrame },
-  )
-  const last = estimate.bytes ?? newest
-  const disk = await deps.helper.call('disk', {}, { signal })
-  const verdict = diskGuard({
-    neededBytes: last,
-    freeBytes: disk.freeBytes - work.space.promisedToOthers(work.run.id),
-    totalBytes: disk.totalBytes,
+  const needed = await mustFit(deps, {
+    source,
+    config,
+    newest,
     reserveBytes: work.settings.diskReserveBytes,
+    promisedBytes: work.space.promisedToOthers(run.id),
+    call: { signal, operation: run.operation, onFrame: work.onFrame },
   })
-  if (!verdict.ok) {
-    throw new Problem('insufficient_storage', {
-      needed: verdict.neededBytes ?? 0,
-      free: verdict.freeBytes,
-      reserve: verdict.reserveBytes,
-      short: verdict.shortBytes,
-    })
-  }
-  work.space.promise(work.run.id, last ?? 0)
+  work.space.promise(run.id, needed ?? 0)
 }
 
-/** Tries the day's name, then -2, -3 …: a name taken since the last scan is only known to the directory. */
-async function produce(deps: EngineDeps, work: RunWork): Promise<Produced> {
-  const { job, source, run } = work
-  const createdAt = deps.clock.now()
-  const day = localDay(createdAt, deps.timeZone)
-  const subject = source.subject(job.config, job.name)
-  const prefix = archiveName({ instance: deps.instance.name, subject, day, taken: () => false })
-  const taken = new Set(await takenNames(deps.db, prefix))
-  for (let attempt = 0; attempt < NAME_TRIES; attempt += 1) {
-    const name = archiveName({ instance: deps.instance.name, subject, day, taken: (n) => taken.has(n) })
-    await setRunArchive(deps.db, run.id, name)
-    work.log.write('info', `archive ${name}`)
-    try {
-      return await deps.helper.call(
-        'source.produce',
-        { type: job.type, settings: job.config, archive: order(deps, work, name, subject, createdAt) },
-        {
-          signal: work.signal,
-          operation: run.operation,
-          onFrame: work.onFrame,
-        },
-      )
-    } catch (error) {
-      if (!isProblem(error, 'archive_exists')) throw error
-      taken.add(name)
-    }
-  }
-  throw new Problem('archive_exists', { archive: `${deps.instance.name}_${subject}_${day}` })
-}
-
-function order(
-  deps: EngineDeps,
-  work: RunWork,
-  name: string,
-  subject: string,
-  createdAt: number,
-): ArchiveOrder {
-  return {
-    name,
-    createdAt,
-    timeZone: deps.timeZone,
-    description: `${work.job.name} (BackupManager, ${deps.instance.name})`,
-    app: subject,
-    instance: deps.instance,
-    job: { uid: work.job.uid, name: work.job.name },
-    backupmanagerVersion: deps.version,
-  }
+function produce(deps: EngineDeps, work: RunWork): Promise<Produced> {
+  const { job, source, config, run } = work
+  return makeArchive(deps, {
+    source,
+    config,
+    subject: source.subject(job.config, job.name),
+    description: `${job.name} (BackupManager, ${deps.instance.name})`,
+    job: { uid: job.uid, name: job.name },
+    call: { signal: work.signal, operation: run.operation, onFrame: work.onFrame },
+    onName: async (name) => {
+      await setRunArchive(deps.db, run.id, name)
+      work.log.write('info', `archive ${name}`)
+    },
+  })
 }
 
 async function recordArchive(deps: EngineDeps, work: RunWork, produced: Produced): Promise<void> {
   const { job, source } = work
   await upsertArchives(deps.db, [
     {
-      name: archiveOf(produced),
-      file: produced.file,
-      fingerprint: produced.fingerprint,
-      type: source.id,
+      ...catalogueEntry(deps, source, produced),
       app: source.subject(job.config, job.name),
-      instanceName: deps.instance.name,
-      createdAt: Date.parse(String(produced.backupInfo['created_at'])),
-      sizeBytes: produced.sizeBytes,
-      sha256: produced.sha256,
-      state: 'ok',
-      origin: 'local',
       jobId: job.id,
       jobUid: job.uid,
-      info: produced.info,
-      backupInfo: produced.backupInfo,
     },
   ])
 }
@@ -278,8 +217,4 @@ async function closeLog(deps: EngineDeps, work: RunWork): Promise<string> {
     deps.log.error({ err: error, run: work.run.id }, 'the log of a run could not be written')
     return ''
   }
-}
-
-function archiveOf(produced: Produced): string {
-  return produced.file.replace(/\.tar(\.gz)?$/, '')
 }

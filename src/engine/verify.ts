@@ -1,16 +1,13 @@
 // Proves an archive by reading it again, on demand and in rotation. What it finds lands in the catalogue.
-import { randomUUID } from 'node:crypto'
 import type { Archive } from '../domain/archive.ts'
 import type { VerifyResult } from '../domain/helper-protocol.ts'
 import { Problem } from '../domain/problem.ts'
 import { addActivity } from '../store/activity.ts'
 import { getArchive, setState } from '../store/archives.ts'
-import { acquireHold, releaseHold, renewHold } from '../store/holds.ts'
 import { setRetentionHold } from '../store/jobs.ts'
 import type { EngineDeps } from './deps.ts'
 import type { Actor } from './engine.ts'
-
-const LEASE_MS = 5 * 60_000
+import { withHold } from './hold.ts'
 
 /**
  * Reads the archive, compares its SHA-256 with the recorded one (or records it the first time) and walks the tar.
@@ -24,22 +21,10 @@ export async function verifyArchive(
 ): Promise<Archive> {
   const archive = await getArchive(deps.db, name)
   if (!archive) throw new Problem('archive_not_found', { archive: name })
-  const holder = `verify:${randomUUID()}`
-  if (!(await acquireHold(deps.db, name, holder, 'verify', deps.clock.now(), LEASE_MS))) {
-    throw new Problem('archive_in_use', { archive: name })
-  }
-  const lease = setInterval(() => {
-    renewHold(deps.db, name, holder, deps.clock.now(), LEASE_MS).catch((error: unknown) => {
-      deps.log.warn({ err: error, archive: name }, 'could not renew the hold of an archive being verified')
-    })
-  }, LEASE_MS / 5)
-  try {
+  return withHold(deps, name, 'verify', async () => {
     const result = await deps.helper.call('archive.verify', { name }, signal ? { signal } : {})
-    return await record(deps, archive, result, actor)
-  } finally {
-    clearInterval(lease)
-    await releaseHold(deps.db, name, holder)
-  }
+    return record(deps, archive, result, actor)
+  })
 }
 
 async function record(

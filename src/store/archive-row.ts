@@ -48,6 +48,7 @@ export function toArchive(row: Selectable<ArchivesTable>, json: ReadJson): Archi
     stateDetail: row.state_detail,
     origin: row.origin,
     pinned: row.pinned === 1,
+    pinnedUntil: row.pinned_until,
     jobId: row.job_id,
     verifiedAt: row.verified_at,
     info: json('info_json', row.info_json, record, {}),

@@ -45,7 +45,12 @@ describe('an entry', () => {
     })
     await upsertArchives(database.db, [entry])
     const { fingerprint, jobUid, ...shown } = entry
-    expect(await getArchive(database.db, NAME)).toEqual({ ...shown, stateDetail: null, pinned: false })
+    expect(await getArchive(database.db, NAME)).toEqual({
+      ...shown,
+      stateDetail: null,
+      pinned: false,
+      pinnedUntil: null,
+    })
     expect(await fingerprints(database.db)).toEqual(new Map([[NAME, fingerprint]]))
     expect(jobUid).toBe(job.uid)
   })

@@ -143,15 +143,44 @@ export async function removeArchives(q: Q, names: readonly string[]): Promise<vo
   if (names.length > 0) await q.deleteFrom('archives').where('name', 'in', names).execute()
 }
 
-/** False when there is no such archive, or its deletion has begun. */
-export async function setPinned(q: Q, name: string, pinned: boolean): Promise<boolean> {
+/** `until` (epoch ms): the pin ends by itself. False when there is no such archive, or its deletion has begun. */
+export async function setPinned(
+  q: Q,
+  name: string,
+  pinned: boolean,
+  until: number | null = null,
+): Promise<boolean> {
   return set(
     q
       .updateTable('archives')
-      .set({ pinned: Number(pinned) })
+      .set({ pinned: Number(pinned), pinned_until: pinned ? until : null })
       .where('name', '=', name)
       .where('deleting', '=', 0),
   )
+}
+
+/**
+ * Pins that have ended at `now`; the archives are no longer pinned afterwards. Their names. The state before a restore that
+ * failed or is not over stays: it may be all that is left of it.
+ */
+export async function endPins(q: Q, now: number): Promise<string[]> {
+  const rows = await q
+    .updateTable('archives')
+    .set({ pinned: 0, pinned_until: null })
+    .where('pinned', '=', 1)
+    .where('pinned_until', '<=', now)
+    .where('deleting', '=', 0)
+    .where('name', 'not in', (eb) =>
+      eb
+        .selectFrom('restores')
+        .select('safety_archive')
+        .where('safety_archive', 'is not', null)
+        .where('status', 'in', ['queued', 'running', 'error'])
+        .$castTo<{ safety_archive: string }>(),
+    )
+    .returning('name')
+    .execute()
+  return rows.map((row) => row.name)
 }
 
 /** Records what a look at the archive has shown. False when there is no such archive. */

@@ -21,8 +21,9 @@ export interface Counts {
   readonly warning: number
   /** Enabled jobs whose tick passed over an hour ago with no run open; 0 without `now`. Failing ones are not in it. */
   readonly late: number
-  /** Enabled jobs in the standings `no_archive` and `overdue`. */
+  /** Enabled jobs in the standings `no_archive`, `drill_failed` and `overdue`. */
   readonly noArchive: number
+  readonly drillFailed: number
   readonly overdue: number
   readonly running: number
   readonly queued: number
@@ -63,6 +64,7 @@ export async function counts(q: Q, now?: number, overdue: readonly number[] = []
       count(*) FILTER (WHERE enabled = 1 AND status = 'warning') AS warning,
       count(*) FILTER (WHERE rank = ${rank('late')}) AS late,
       count(*) FILTER (WHERE rank = ${rank('no_archive')}) AS noArchive,
+      count(*) FILTER (WHERE rank = ${rank('drill_failed')}) AS drillFailed,
       count(*) FILTER (WHERE rank = ${rank('overdue')}) AS overdue,
       count(*) FILTER (WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.job_id = standing.job_id)) AS neverRun,
       max(${newestGood('at', sql`standing.job_id`)}) AS newestSuccessAt
@@ -97,6 +99,7 @@ type JobCounts = Pick<
   | 'warning'
   | 'late'
   | 'noArchive'
+  | 'drillFailed'
   | 'overdue'
   | 'neverRun'
   | 'newestSuccessAt'
@@ -108,6 +111,7 @@ const noJobs: JobCounts = {
   warning: 0,
   late: 0,
   noArchive: 0,
+  drillFailed: 0,
   overdue: 0,
   neverRun: 0,
   newestSuccessAt: null,

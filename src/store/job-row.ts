@@ -30,6 +30,8 @@ export function toJob(row: Selectable<JobsTable>, json: ReadJson): Job {
     timeoutS: row.timeout_s,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
+    drill: row.drill_depth === null ? null : { depth: row.drill_depth, everyDays: row.drill_every_days },
+    nextDrillAt: row.next_drill_at,
     nextRunAt: row.next_run_at,
     retentionHold: row.retention_hold,
   }
@@ -49,6 +51,9 @@ export function toJobColumns(job: Omit<Job, 'id'>): Insertable<JobsTable> {
     core_only: Number(job.coreOnly),
     hooks_json: JSON.stringify(job.hooks),
     timeout_s: job.timeoutS,
+    drill_depth: job.drill?.depth ?? null,
+    ...(job.drill && { drill_every_days: job.drill.everyDays }),
+    next_drill_at: job.nextDrillAt,
     next_run_at: job.nextRunAt,
     created_at: job.createdAt,
     updated_at: job.updatedAt,

@@ -8,11 +8,12 @@ const LATE_MS = 3_600_000
 
 /**
  * Worst first; the order of the home page. `no_archive`: its runs end well, but none of the archives it had is there and
- * undamaged. `ok` includes jobs that have not run yet, `disabled` whatever happened.
+ * undamaged. `drill_failed`: the last test restore that says something says that it cannot be restored. `ok` includes jobs that have not run yet, `disabled` whatever happened.
  */
 export const standings = [
   'failing',
   'no_archive',
+  'drill_failed',
   'late',
   'overdue',
   'retention_held',
@@ -25,13 +26,14 @@ export type Standing = (typeof standings)[number]
 export const problemStandings = [
   'failing',
   'no_archive',
+  'drill_failed',
   'late',
   'overdue',
   'retention_held',
   'warning',
 ] as const
 /** Those of them that leave something unprotected. */
-export const unsafeStandings = ['failing', 'no_archive', 'late', 'overdue'] as const
+export const unsafeStandings = ['failing', 'no_archive', 'drill_failed', 'late', 'overdue'] as const
 
 const verdicts = sql.join(verdictStatuses.map((one) => sql.lit(one)))
 
@@ -54,6 +56,9 @@ export function standingCte(now: number | null, overdue: readonly number[] = [])
         WHEN enabled = 0 THEN ${rank('disabled')}
         WHEN status IN ('error', 'interrupted') THEN ${rank('failing')}
         WHEN ${lostArchives(sql`verdict.id`)} THEN ${rank('no_archive')}
+        WHEN (SELECT d.verdict FROM drills d INDEXED BY drills_of_job
+          WHERE d.job_id = verdict.id AND d.verdict <> 'inconclusive' ORDER BY d.id DESC LIMIT 1
+        ) = 'failed' THEN ${rank('drill_failed')}
         WHEN next_run_at < ${(now ?? 0) - LATE_MS} AND NOT EXISTS (
           SELECT 1 FROM runs r WHERE r.job_id = verdict.id AND r.status IN ('queued', 'running')
         ) THEN ${rank('late')}

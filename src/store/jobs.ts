@@ -93,6 +93,23 @@ export async function setNextRun(q: Q, id: number, at: number | null): Promise<v
   await q.updateTable('jobs').set({ next_run_at: at }).where('id', '=', id).execute()
 }
 
+/** Jobs whose archives are due to be proven again, the longest waiting first. */
+export async function jobsDueForDrill(q: Q, now: number): Promise<Listed<Job>[]> {
+  const rows = await q
+    .selectFrom('jobs')
+    .selectAll()
+    .where('drill_depth', 'is not', null)
+    .where('next_drill_at', '<=', now)
+    .orderBy('next_drill_at')
+    .execute()
+  return rows.map((row) => readListed(row, toJob))
+}
+
+/** `at` in epoch milliseconds. */
+export async function setNextDrill(q: Q, id: number, at: number | null): Promise<void> {
+  await q.updateTable('jobs').set({ next_drill_at: at }).where('id', '=', id).execute()
+}
+
 /** Suspends removal of old archives for a reason, or allows it again (null). */
 export async function setRetentionHold(q: Q, id: number, reason: string | null): Promise<void> {
   await q.updateTable('jobs').set({ retention_hold: reason }).where('id', '=', id).execute()

@@ -8,8 +8,21 @@ import * as jobs from './jobs.ts'
 import * as overview from './overview.ts'
 import * as runs from './runs.ts'
 import type { Q } from './schema.ts'
+import * as drills from './drills.ts'
+import * as restores from './restores.ts'
 import * as settings from './settings.ts'
-import { addJob, addRun, archiveEntry, jobFields, memoryStore, runEnd, T0 } from './testing.ts'
+import {
+  addJob,
+  addRun,
+  archiveEntry,
+  drillOf,
+  jobFields,
+  memoryStore,
+  newRestore,
+  restoreEnd,
+  runEnd,
+  T0,
+} from './testing.ts'
 
 let database: Database
 beforeEach(async () => {
@@ -79,6 +92,27 @@ const calls: Record<string, (q: Q) => Promise<unknown>> = {
   hastenRun: (q) => runs.hastenRun(q, 1, 'test', T0),
   runIdsOfJob: (q) => runs.runIdsOfJob(q, 1),
   forgetMissing: (q) => archives.forgetMissing(q, T0),
+  endPins: (q) => archives.endPins(q, T0),
+  jobsDueForDrill: (q) => jobs.jobsDueForDrill(q, T0),
+  setNextDrill: (q) => jobs.setNextDrill(q, 1, null),
+  insertDrill: (q) => drills.insertDrill(q, drillOf({ jobId: 1 })),
+  lastDrills: (q) => drills.lastDrills(q, [1]),
+  drillsOfJob: (q) => drills.drillsOfJob(q, 1, 5),
+  deleteDrillsBefore: (q) => drills.deleteDrillsBefore(q, T0, 1),
+  insertRestore: (q) => restores.insertRestore(q, newRestore()),
+  getRestore: (q) => restores.getRestore(q, 1),
+  restoreSettings: (q) => restores.restoreSettings(q, 1),
+  listRestores: (q) => restores.listRestores(q, { limit: 1 }),
+  newestRestoreOf: (q) => restores.newestRestoreOf(q, 'a'),
+  openRestores: (q) => restores.openRestores(q),
+  claimRestore: (q) => restores.claimRestore(q, 1, T0),
+  requestRestoreCancel: (q) => restores.requestRestoreCancel(q, 1),
+  setRestoreSteps: (q) => restores.setRestoreSteps(q, 1, []),
+  setRestoreProgress: (q) => restores.setRestoreProgress(q, 1, 1, 2),
+  setSafetyArchive: (q) => restores.setSafetyArchive(q, 1, 'b'),
+  restoreThatSaved: (q) => restores.restoreThatSaved(q, 'b'),
+  finishRestore: (q) => restores.finishRestore(q, 1, restoreEnd()),
+  deleteRestoresBefore: (q) => restores.deleteRestoresBefore(q, T0, 1),
   getSettings: (q) => settings.getSettings(q),
   putSettings: (q) => settings.putSettings(q, { historyDays: 9 }, T0),
 }
@@ -93,6 +127,8 @@ it('every function of the store works inside the transaction of its caller', { t
 })
 
 it('the list above has every function', () => {
-  const all = [activity, archives, holds, jobs, overview, runs, settings].flatMap((part) => Object.keys(part))
+  const all = [activity, archives, drills, holds, jobs, overview, restores, runs, settings].flatMap((part) =>
+    Object.keys(part),
+  )
   expect(Object.keys(calls).toSorted()).toEqual([...new Set(all)].toSorted())
 })

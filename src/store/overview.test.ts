@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { DrillVerdict } from '../domain/drill.ts'
 import { markDeleting, markMissing, setState, upsertArchives } from './archives.ts'
 import type { Database } from './database.ts'
+import { insertDrill } from './drills.ts'
 import { setRetentionHold, updateJob } from './jobs.ts'
 import { backupAges, counts, jobOverview, jobsNeedingAttention, type OverviewQuery } from './overview.ts'
 import { claimRun, finishRun, type RunEnd } from './runs.ts'
@@ -79,6 +81,7 @@ describe('the overview', () => {
       warning: 0,
       late: 0,
       noArchive: 0,
+      drillFailed: 0,
       overdue: 0,
       running: 0,
       queued: 0,
@@ -188,6 +191,7 @@ describe('the counts', () => {
       warning: 1,
       late: 0,
       noArchive: 0,
+      drillFailed: 0,
       overdue: 0,
       running: 1,
       queued: 1,
@@ -291,6 +295,33 @@ describe('a good backup', () => {
       'gone: no_archive',
       'late: late',
     ])
+  })
+
+  it('that failed its last test restore is not relied upon, until another test passes', async () => {
+    const jobId = await jobWith('tested', ['success'])
+    const late = await jobWith('late', ['success'])
+    await updateJob(database.db, late, { nextRunAt: T0 })
+    const drill = (verdict: DrillVerdict) =>
+      insertDrill(database.db, {
+        jobId,
+        archiveName: 'a',
+        depth: 'extract',
+        verdict,
+        findings: [],
+        actor: 'scheduler',
+        startedAt: T0,
+        finishedAt: T0,
+      })
+    await drill('passed')
+    await drill('failed')
+    // One that could not be carried out says nothing.
+    await drill('inconclusive')
+    expect(await namesOf({ now: T0 + 2 * HOUR })).toEqual(['tested: drill_failed', 'late: late'])
+    expect(await namesOf({ only: 'problem' })).toEqual(['tested: drill_failed'])
+    expect(await counts(database.db, T0)).toMatchObject({ drillFailed: 1, noArchive: 0 })
+    expect(await jobsNeedingAttention(database.db, 5)).toMatchObject([{ standing: 'drill_failed' }])
+    await drill('passed')
+    expect(await namesOf()).toEqual(['late: ok', 'tested: ok'])
   })
 
   it('that is too old, says the caller, makes a job overdue: sorted, counted and needing attention', async () => {

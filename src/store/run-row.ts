@@ -2,7 +2,13 @@
 import { sql, type Selectable } from 'kysely'
 import { z } from 'zod'
 import { problems, type Facts, type ProblemCode } from '../domain/problem.ts'
-import type { Run, RunStatus, RunWarning, TargetResult } from '../domain/run.ts'
+import {
+  runWarningCodes,
+  type Run,
+  type RunStatus,
+  type RunWarning,
+  type TargetResult,
+} from '../domain/run.ts'
 import type { ReadJson } from './json.ts'
 import type { RunsTable } from './schema.ts'
 
@@ -17,20 +23,6 @@ export const verdictStatuses = [
   'interrupted',
 ] as const satisfies readonly RunStatus[]
 
-const warningCodes = [
-  'file_changed',
-  'file_vanished',
-  'file_shrank',
-  'file_unreadable',
-  'sockets_skipped',
-  'mounts_skipped',
-  'post_hook_failed',
-  'retention_failed',
-  'target_failed',
-  'sidecar_only',
-  'leftovers',
-] as const satisfies readonly RunWarning['code'][]
-
 const facts: z.ZodType<Facts> = z.record(z.string(), z.union([z.string(), z.number()]))
 const exitCodes = z.record(z.string(), z.number())
 const targets: z.ZodType<readonly TargetResult[]> = z.array(
@@ -43,7 +35,7 @@ const targets: z.ZodType<readonly TargetResult[]> = z.array(
 )
 const warnings: z.ZodType<readonly RunWarning[]> = z.array(
   z.object({
-    code: z.enum(warningCodes),
+    code: z.enum(runWarningCodes),
     path: z.string().exactOptional(),
     facts: facts.exactOptional(),
   }),

@@ -1,6 +1,8 @@
 // The tables as Kysely sees them. Domain objects are made from rows in the file of each table group.
 import type { Generated, Kysely } from 'kysely'
 import type { ArchiveOrigin, ArchiveState } from '../domain/archive.ts'
+import type { DrillDepth, DrillVerdict } from '../domain/drill.ts'
+import type { RestoreStatus } from '../domain/restore.ts'
 import type { RetentionPolicy } from '../domain/retention-policy.ts'
 import type { RunStatus, RunStep, RunTrigger } from '../domain/run.ts'
 
@@ -22,6 +24,9 @@ export interface JobsTable {
   core_only: Bit
   hooks_json: string
   timeout_s: number | null
+  drill_depth: DrillDepth | null
+  drill_every_days: Generated<number>
+  next_drill_at: number | null
   next_run_at: number | null
   created_at: number
   updated_at: number
@@ -67,6 +72,8 @@ export interface ArchivesTable {
   state_detail: string | null
   origin: ArchiveOrigin
   pinned: Generated<Bit>
+  /** When the pin ends by itself. */
+  pinned_until: number | null
   job_id: number | null
   job_uid: string | null
   verified_at: number | null
@@ -108,6 +115,44 @@ export interface SchemaMigrationsTable {
   applied_at: number
 }
 
+export interface RestoresTable {
+  id: Generated<number>
+  archive_name: string
+  type: string
+  target: string
+  job_id: number | null
+  status: RestoreStatus
+  actor: string
+  operation: string
+  settings_json: string
+  options_json: string
+  plan_json: string
+  steps_json: string
+  remarks_json: Generated<string>
+  safety_archive: string | null
+  requested_at: number
+  started_at: number | null
+  finished_at: number | null
+  progress_done: number | null
+  progress_total: number | null
+  error_code: string | null
+  error_facts: Generated<string>
+  log_text: Generated<string>
+  cancel_requested: Generated<Bit>
+}
+
+export interface DrillsTable {
+  id: Generated<number>
+  job_id: number
+  archive_name: string
+  depth: DrillDepth
+  verdict: DrillVerdict
+  findings_json: string
+  actor: string
+  started_at: number
+  finished_at: number
+}
+
 export interface RemoteInstancesTable {
   id: Generated<number>
   name: string
@@ -146,6 +191,8 @@ export interface Schema {
   archive_holds: ArchiveHoldsTable
   settings: SettingsTable
   activity: ActivityTable
+  restores: RestoresTable
+  drills: DrillsTable
   schema_migrations: SchemaMigrationsTable
   remote_instances: RemoteInstancesTable
   remote_runs: RemoteRunsTable

@@ -37,10 +37,22 @@ CREATE TABLE archives (
   missing_at       INTEGER, -- since when its file is gone; kept, because an unmounted disk looks like an emptied folder
   info_json        TEXT NOT NULL,
   backup_info_json TEXT
-) STRICT;
+, pinned_until INTEGER) STRICT;
 CREATE INDEX archives_by_app ON archives (app, type, instance_name, deleting, missing_at);
 CREATE INDEX archives_by_time ON archives (created_at, name);
 CREATE INDEX archives_of_job ON archives (job_id, created_at, size_bytes, state, deleting, missing_at);
+CREATE TABLE drills (
+  id            INTEGER PRIMARY KEY AUTOINCREMENT,
+  job_id        INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+  archive_name  TEXT NOT NULL,
+  depth         TEXT NOT NULL CHECK (depth IN ('read', 'extract', 'load')),
+  verdict       TEXT NOT NULL CHECK (verdict IN ('passed', 'failed', 'inconclusive')),
+  findings_json TEXT NOT NULL,
+  actor         TEXT NOT NULL,
+  started_at    INTEGER NOT NULL,
+  finished_at   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX drills_of_job ON drills (job_id, id);
 CREATE TABLE jobs (
   id               INTEGER PRIMARY KEY AUTOINCREMENT,
   uid              TEXT NOT NULL UNIQUE,
@@ -59,7 +71,7 @@ CREATE TABLE jobs (
   next_run_at      INTEGER,
   created_at       INTEGER NOT NULL,
   updated_at       INTEGER NOT NULL
-) STRICT;
+, drill_depth TEXT CHECK (drill_depth IN ('read', 'extract', 'load')), drill_every_days INTEGER NOT NULL DEFAULT 30, next_drill_at INTEGER) STRICT;
 CREATE INDEX jobs_due ON jobs (next_run_at) WHERE enabled = 1;
 CREATE TABLE remote_instances (
   id         INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -79,6 +91,35 @@ CREATE TABLE remote_runs (
   archive_count   INTEGER,
   last_size_bytes INTEGER
 ) STRICT;
+CREATE TABLE restores (
+  id               INTEGER PRIMARY KEY AUTOINCREMENT,
+  archive_name     TEXT NOT NULL,
+  type             TEXT NOT NULL,
+  target           TEXT NOT NULL,
+  job_id           INTEGER REFERENCES jobs (id) ON DELETE SET NULL,
+  status           TEXT NOT NULL CHECK (status IN ('queued', 'running', 'success', 'error', 'rolled_back', 'cancelled')),
+  actor            TEXT NOT NULL,
+  operation        TEXT NOT NULL UNIQUE,
+  settings_json    TEXT NOT NULL, -- of the source; secrets are encrypted
+  options_json     TEXT NOT NULL,
+  plan_json        TEXT NOT NULL,
+  steps_json       TEXT NOT NULL,
+  remarks_json     TEXT NOT NULL DEFAULT '[]',
+  safety_archive   TEXT,
+  requested_at     INTEGER NOT NULL,
+  started_at       INTEGER,
+  finished_at      INTEGER,
+  progress_done    INTEGER,
+  progress_total   INTEGER,
+  error_code       TEXT,
+  error_facts      TEXT NOT NULL DEFAULT '{}',
+  log_text         TEXT NOT NULL DEFAULT '',
+  cancel_requested INTEGER NOT NULL DEFAULT 0 CHECK (cancel_requested IN (0, 1)),
+  CHECK ((status IN ('queued', 'running')) = (finished_at IS NULL))
+) STRICT;
+CREATE INDEX restores_by_status ON restores (status);
+CREATE INDEX restores_of_archive ON restores (archive_name, id);
+CREATE UNIQUE INDEX restores_one_open_per_target ON restores (type, target) WHERE status IN ('queued', 'running');
 CREATE TABLE runs (
   id                INTEGER PRIMARY KEY AUTOINCREMENT,
   job_id            INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,

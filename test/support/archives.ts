@@ -79,6 +79,8 @@ export async function someArchives() {
     createdAt: testNow,
     updatedAt: testNow,
     nextRunAt: null,
+    drill: null,
+    nextDrillAt: null,
     retentionHold: null,
   })
   await seedArchives(

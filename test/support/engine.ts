@@ -13,6 +13,7 @@ import { insertJob } from '../../src/store/jobs.ts'
 import type { Q } from '../../src/store/schema.ts'
 import { sources } from '../../src/sources/registry.ts'
 import type { Helper } from '../../src/sys/helper-client.ts'
+import { createVault } from '../../src/sys/vault.ts'
 import { temporaryFolder } from './temp.ts'
 
 export type Answers = { [V in Verb]?: (args: VerbArgs[V]) => VerbResults[V] | Promise<VerbResults[V]> }
@@ -51,6 +52,7 @@ export async function engineBench(answers: Answers = {}): Promise<EngineBench> {
       return answer(args)
     },
   }
+  const dataDir = await temporaryFolder()
   const deps: EngineDeps = {
     db: database.db,
     dataVersion: () => database.dataVersion(),
@@ -59,7 +61,8 @@ export async function engineBench(answers: Answers = {}): Promise<EngineBench> {
     clock: { now: () => now },
     log: pino({ level: 'silent' }),
     version: '0.0.0',
-    dataDir: await temporaryFolder(),
+    vault: await createVault(dataDir),
+    dataDir,
     timeZone: 'Europe/Paris',
     instance: { id: 'our-id', name: 'jerry', url: 'https://jerry.example' },
   }
@@ -84,6 +87,8 @@ export async function engineBench(answers: Answers = {}): Promise<EngineBench> {
         createdAt: now,
         updatedAt: now,
         nextRunAt: null,
+        drill: null,
+        nextDrillAt: null,
         retentionHold: null,
         ...change,
       }),
