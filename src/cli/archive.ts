@@ -4,9 +4,11 @@ import type { Archive } from '../domain/archive.ts'
 import { Problem } from '../domain/problem.ts'
 import { archiveToWire } from '../domain/wire.ts'
 import { getArchive, listArchives } from '../store/archives.ts'
+import { addContentsCommands } from './archive-contents.ts'
 import type { CliContext, Instance } from './context.ts'
 import { positive } from './inputs.ts'
 import { bytes, exitCodes, printJson, printTable } from './output.ts'
+import { addArchiveRestore } from './restore.ts'
 import { cliActor, withInstance } from './with-instance.ts'
 
 interface ListOptions {
@@ -90,6 +92,10 @@ export function addArchiveCommands(
         }),
       )
   }
+
+  addArchiveRestore(archive, context, done)
+
+  addContentsCommands(archive, context, done)
 
   archive
     .command('delete <name>')

@@ -1,6 +1,8 @@
-// Starts a run and waits for it: the server executes it when there is one, this process does otherwise.
+// Waits for queued work: the server executes it when there is one, this process does otherwise.
 import { isTerminal } from '../domain/run-state.ts'
+import type { Restore } from '../domain/restore.ts'
 import type { Run } from '../domain/run.ts'
+import { getRestore } from '../store/restores.ts'
 import { getRun } from '../store/runs.ts'
 import type { CliContext, Instance } from './context.ts'
 import { cliActor } from './with-instance.ts'
@@ -19,25 +21,63 @@ export async function recoverIfAlone(instance: Instance): Promise<boolean> {
   }
 }
 
+/** The run as it ended: see {@link finish}. */
+export function executeAndWait(context: CliContext, instance: Instance, queued: Run): Promise<Run> {
+  return finish(context, instance, {
+    only: { run: queued.id },
+    ended: async () => {
+      const run = await getRun(instance.db, queued.id)
+      return run && isTerminal(run.status) ? run : null
+    },
+    wait: () => instance.engine.waitForRun(queued.id),
+    cancel: () => instance.engine.cancelRun(queued.id, cliActor()),
+  })
+}
+
+/** The restore as it ended: see {@link finish}. */
+export function executeRestoreAndWait(
+  context: CliContext,
+  instance: Instance,
+  queued: Restore,
+): Promise<Restore> {
+  return finish(context, instance, {
+    only: { restore: queued.id },
+    ended: async () => {
+      const restore = await getRestore(instance.db, queued.id)
+      return restore && restore.finishedAt !== null ? restore : null
+    },
+    wait: () => instance.engine.waitForRestore(queued.id),
+    cancel: () => instance.engine.cancelRestore(queued.id, cliActor()),
+  })
+}
+
+interface Queued<T> {
+  readonly only: { readonly run: number } | { readonly restore: number }
+  /** Null while it is queued or under way. */
+  ended(): Promise<T | null>
+  wait(): Promise<T>
+  cancel(): Promise<unknown>
+}
+
 /**
- * The run as it ended. Ctrl-C cancels it, wherever it executes. A server that stops, or another command line that ends,
+ * Waits for the end. Ctrl-C cancels, wherever it executes. A server that stops, or another command line that ends,
  * meanwhile leaves the work to this process.
  */
-export async function executeAndWait(context: CliContext, instance: Instance, queued: Run): Promise<Run> {
+async function finish<T>(context: CliContext, instance: Instance, queued: Queued<T>): Promise<T> {
   const off = context.onSignal(() => {
-    instance.engine.cancelRun(queued.id, cliActor()).catch((error: unknown) => {
+    queued.cancel().catch((error: unknown) => {
       context.stderr.write(`could not cancel: ${String(error)}\n`)
     })
   })
   try {
     for (;;) {
-      const run = await getRun(instance.db, queued.id)
-      if (run && isTerminal(run.status)) return run
+      const ended = await queued.ended()
+      if (ended) return ended
       const lock = instance.lock()
       if (lock) {
         try {
-          await instance.engine.start({ schedule: false, only: queued.id })
-          return await instance.engine.waitForRun(queued.id)
+          await instance.engine.start({ schedule: false, only: queued.only })
+          return await queued.wait()
         } finally {
           await instance.engine.stop()
           lock.release()

@@ -8,6 +8,7 @@ import { listArchives } from '../store/archives.ts'
 import { listJobs } from '../store/jobs.ts'
 import { listRuns } from '../store/runs.ts'
 import type { CliContext, Instance } from './context.ts'
+import { hiddenSettings } from './job-secrets.ts'
 import { ExitError, exitCodes, printJson } from './output.ts'
 import { withInstance } from './with-instance.ts'
 
@@ -103,7 +104,7 @@ async function dump(context: CliContext, instance: Instance) {
     version: context.version,
     config: describeConfig(instance.config),
     settings: instance.engine.settings(),
-    jobs: jobs.map((one) => jobToWire(one, zone)),
+    jobs: jobs.map((one) => jobToWire(one, zone, hiddenSettings(instance.sources, one))),
     runs: runs.map((one) => runToWire(one, zone)),
     archives: archives.items.map((one) => archiveToWire(one, zone)),
     activity,

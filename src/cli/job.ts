@@ -1,13 +1,17 @@
 // `job …`: what to back up, when, and how long to keep it.
 import type { Command } from 'commander'
+import { drillDepths, type Drill, type DrillDepth } from '../domain/drill.ts'
 import type { Job } from '../domain/job.ts'
-import { jobToWire, time } from '../domain/wire.ts'
+import { invalid } from '../domain/problem.ts'
+import { drillToWire, jobToWire, time } from '../domain/wire.ts'
+import { lastDrills } from '../store/drills.ts'
 import { listJobs } from '../store/jobs.ts'
 import type { CliContext, Instance } from './context.ts'
 import { executeAndWait, recoverIfAlone } from './execute.ts'
 import { mustFind } from './inputs.ts'
+import { hiddenSettings } from './job-secrets.ts'
 import { readInput, withJobOptions, type JobOptions } from './job-options.ts'
-import { exitCodeOf, printJson, printTable } from './output.ts'
+import { exitCodeOf, exitCodes, printJson, printTable, text } from './output.ts'
 import { printRun } from './run.ts'
 import { cliActor, withInstance } from './with-instance.ts'
 
@@ -22,12 +26,23 @@ export function addJobCommands(program: Command, context: CliContext, done: (cod
       withInstance(context, async (instance) => {
         const jobs = await listJobs(instance.db)
         const zone = instance.config.timeZone
-        if (options.json) printJson(context.stdout, { items: jobs.map((one) => jobToWire(one, zone)) })
+        const drills = await lastDrills(
+          instance.db,
+          jobs.map((one) => one.id),
+        )
+        const items = jobs.map((one) => {
+          const last = drills.get(one.id)
+          return {
+            ...jobToWire(one, zone, hiddenSettings(instance.sources, one)),
+            last_drill: last === undefined ? null : drillToWire(last, zone),
+          }
+        })
+        if (options.json) printJson(context.stdout, { items })
         else {
           printTable(
             context.stdout,
-            ['id', 'name', 'type', 'cron', 'retention', 'enabled', 'next run'],
-            jobs.map((one) => row(one, zone)),
+            ['id', 'name', 'type', 'cron', 'retention', 'enabled', 'next run', 'last proof'],
+            items.map(row),
           )
         }
       }),
@@ -35,7 +50,7 @@ export function addJobCommands(program: Command, context: CliContext, done: (cod
 
   withJobOptions(job.command('add').description('create a job'), true).action((options: JobOptions) =>
     withInstance(context, async (instance) => {
-      const input = await readInput(instance, options)
+      const input = await readInput(context, instance, options)
       const created = await instance.engine.createJob(input, cliActor())
       show(context, instance, created, options)
     }),
@@ -47,7 +62,7 @@ export function addJobCommands(program: Command, context: CliContext, done: (cod
   ).action((key: string, options: JobOptions) =>
     withInstance(context, async (instance) => {
       const before = await mustFind(instance, key)
-      const input = await readInput(instance, options, before)
+      const input = await readInput(context, instance, options, before)
       const changed = await instance.engine.updateJob(before.id, input, cliActor())
       show(context, instance, changed, options)
     }),
@@ -94,6 +109,24 @@ export function addJobCommands(program: Command, context: CliContext, done: (cod
     )
 
   job
+    .command('drill <job>')
+    .description(
+      'prove that the newest archive can be restored; exit code 1 when it cannot, 2 when nobody knows',
+    )
+    .option('--depth <depth>', "read, extract or load; default: the job's")
+    .option('--json', 'print JSON')
+    .action((key: string, options: { depth?: string; json?: boolean }) =>
+      withInstance(context, async (instance) => {
+        const found = await mustFind(instance, key)
+        const depth = depthOf(options.depth)
+        const drill = await instance.engine.startDrill(found.id, depth, cliActor())
+        if (options.json) printJson(context.stdout, drillToWire(drill, instance.config.timeZone))
+        else showDrill(context, drill)
+        done(drillExitCodes[drill.verdict])
+      }),
+    )
+
+  job
     .command('run <job>')
     .description('run a job now')
     .option('--wait', 'wait for the end; exit code 0 for success, 2 for warning, 1 for the rest')
@@ -113,24 +146,48 @@ export function addJobCommands(program: Command, context: CliContext, done: (cod
     )
 }
 
+const drillExitCodes = {
+  passed: exitCodes.ok,
+  failed: exitCodes.failed,
+  inconclusive: exitCodes.warning,
+} as const
+
+/** Null for the job's own. */
+function depthOf(given: string | undefined): DrillDepth | null {
+  if (given === undefined) return null
+  const depth = drillDepths.find((one) => one === given)
+  if (depth === undefined) throw invalid({ field: 'depth', code: 'unknown_value' })
+  return depth
+}
+
 function show(context: CliContext, instance: Instance, job: Job, options: JobOptions): void {
   const zone = instance.config.timeZone
-  if (options.json) printJson(context.stdout, jobToWire(job, zone))
+  if (options.json) printJson(context.stdout, jobToWire(job, zone, hiddenSettings(instance.sources, job)))
   else {
     const next = time(job.nextRunAt, zone) ?? 'never'
     context.stdout.write(`job ${job.id} (${job.name}): ${job.enabled ? `next run ${next}` : 'disabled'}\n`)
   }
 }
 
-function row(job: Job, zone: string): readonly string[] {
-  const wire = jobToWire(job, zone)
+type ListedJob = ReturnType<typeof jobToWire> & { readonly last_drill: ReturnType<typeof drillToWire> | null }
+
+function row(job: ListedJob): readonly string[] {
+  const proof = job.last_drill
   return [
     String(job.id),
     job.name,
     job.type,
-    job.cronExpr,
-    wire.retention,
+    job.cron_expr,
+    job.retention,
     job.enabled ? 'yes' : 'no',
-    wire.next_run_at ?? '–',
+    job.next_run_at ?? '–',
+    proof === null ? '–' : `${proof.verdict} ${proof.finished_at ?? ''}`,
   ]
+}
+
+/** The verdict, and below it what was seen. */
+function showDrill(context: CliContext, drill: Drill): void {
+  const { archiveName, depth, verdict, findings } = drill
+  context.stdout.write(`${archiveName} (${depth}): ${verdict}\n`)
+  for (const { code, facts } of findings) context.stdout.write(`  ${text(`drill.finding.${code}`, facts)}\n`)
 }

@@ -4,6 +4,7 @@ import { formatBytes } from '../domain/bytes.ts'
 import { format } from '../domain/i18n.ts'
 import { isProblem, type Facts, type Problem, type ProblemCode } from '../domain/problem.ts'
 import type { RunStatus } from '../domain/run.ts'
+import { sentence } from '../domain/sentence.ts'
 import { en, type MessageKey } from '../../locales/en.ts'
 
 /** Documented in doc/cli.md. Numbers from 64 up are those of sysexits(3). */
@@ -57,8 +58,13 @@ export function printTable(
 
 /** The English text of a message, for the command line and logs. */
 export function text(key: MessageKey, facts: Facts = {}): string {
-  return format(en[key], facts, 'en')
+  return sentence((told) => format(en[key], told, 'en'), facts, {
+    size: bytes,
+    number: (n) => figures.format(n),
+  })
 }
+
+const figures = new Intl.NumberFormat('en')
 
 /** The exit code that belongs to an error. */
 export function exitCodeFor(error: unknown): number {
@@ -73,6 +79,9 @@ const byCode: Partial<Record<ProblemCode, number>> = {
   source_unknown: exitCodes.usage,
   job_not_found: exitCodes.notFound,
   run_not_found: exitCodes.notFound,
+  restore_not_found: exitCodes.notFound,
+  member_not_found: exitCodes.notFound,
+  confirmation_missing: exitCodes.usage,
   archive_not_found: exitCodes.notFound,
   helper_unavailable: exitCodes.unavailable,
   archives_dir_missing: exitCodes.unavailable,
@@ -81,6 +90,9 @@ const byCode: Partial<Record<ProblemCode, number>> = {
   database_newer: exitCodes.config,
   instance_locked: exitCodes.temporary,
   job_already_running: exitCodes.temporary,
+  restore_running: exitCodes.temporary,
+  drill_running: exitCodes.temporary,
+  database_unreachable: exitCodes.unavailable,
   archive_in_use: exitCodes.temporary,
   yunohost_busy: exitCodes.temporary,
   internal: exitCodes.internal,

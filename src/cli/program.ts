@@ -6,6 +6,7 @@ import type { CliContext } from './context.ts'
 import { addInfoCommands } from './info.ts'
 import { addJobCommands } from './job.ts'
 import { errorLines, ExitError, exitCodeFor, exitCodes, printJson, problemDocument } from './output.ts'
+import { addRestoreCommands } from './restore.ts'
 import { addRetentionCommands } from './retention.ts'
 import { addRunCommands } from './run.ts'
 import { addServeCommand } from './serve.ts'
@@ -28,6 +29,7 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
   addJobCommands(program, context, done)
   addRunCommands(program, context, done)
   addArchiveCommands(program, context, done)
+  addRestoreCommands(program, context, done)
   addRetentionCommands(program, context)
   try {
     await program.parseAsync(argv, { from: 'user' })
