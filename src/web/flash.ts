@@ -23,6 +23,9 @@ const passing: ReadonlySet<MessageKey> = new Set([
   'runs.flash.cancelled',
   'archives.flash.verifying',
   'jobs.flash.running',
+  'drills.flash.started',
+  'restore.flash.cancelling',
+  'restore.flash.running',
 ])
 
 /** Redirects (303) to a page of the dashboard, which will show the message once. */

@@ -18,7 +18,8 @@ export const contentSecurityPolicy = [
 export const securityHeaders: MiddlewareHandler = async (c, next) => {
   await next()
   const { headers } = c.res
-  headers.set('Content-Security-Policy', contentSecurityPolicy)
+  // A download has a stricter one.
+  if (!headers.has('Content-Security-Policy')) headers.set('Content-Security-Policy', contentSecurityPolicy)
   headers.set('X-Content-Type-Options', 'nosniff')
   headers.set('X-Frame-Options', 'DENY')
   // Not "no-referrer": browsers would then send `Origin: null` with our own forms.

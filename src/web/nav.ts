@@ -12,6 +12,7 @@ const items: readonly Item[] = [
   { path: '/', label: 'nav.home', also: ['/jobs'] },
   { path: '/runs', label: 'nav.runs' },
   { path: '/archives', label: 'nav.archives' },
+  { path: '/restore', label: 'nav.restore', also: ['/restores'] },
   { path: '/activity', label: 'nav.activity' },
   { path: '/settings', label: 'nav.settings' },
 ]

@@ -14,9 +14,9 @@ test('bytes are written as sizes', () => {
 })
 
 test('a fact that is missing leaves dots, never a blank', () => {
-  expect(problemText(words('en'), 'tool_missing', {}).title).toBe('A program is missing on this server: …')
+  expect(problemText(words('en'), 'command_failed', {}).title).toBe('A program failed')
   expect(fieldText(words('en'), { field: 'x', code: 'out_of_range', facts: { min: 1000 } })).toBe(
-    'This must lie between 1,000 and ….',
+    'This is out of range.',
   )
 })
 

@@ -2,9 +2,11 @@
 import type { MountPage } from '../page.ts'
 import { mountActivity } from './activity/routes.ts'
 import { mountArchives } from './archives/routes.ts'
+import { mountContents } from './contents/routes.ts'
 import { mountHome } from './home/routes.ts'
 import { mountJobs } from './jobs/routes.ts'
 import { mountPreferences } from './preferences/routes.ts'
+import { mountRestore } from './restore/routes.ts'
 import { mountRuns } from './runs/routes.ts'
 import { mountSettings } from './settings/routes.ts'
 
@@ -14,6 +16,8 @@ export const mountPages: MountPage = (app, deps) => {
     mountJobs,
     mountRuns,
     mountArchives,
+    mountContents,
+    mountRestore,
     mountActivity,
     mountSettings,
     mountPreferences,

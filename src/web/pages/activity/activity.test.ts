@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { htmlProblems, visibleText } from '../../../../test/support/html.ts'
 import { testNow, testWeb } from '../../../../test/support/web.ts'
 import { en } from '../../../../locales/en.ts'
+import { drillVerdicts } from '../../../domain/drill.ts'
 import { addActivity } from '../../../store/activity.ts'
 
 test('tells who did what to what, newest first, in both languages', async () => {
@@ -50,6 +51,25 @@ test('why retention removed an archive and how much one holds is told in words',
   expect(text).not.toContain('beyond_gfs')
 })
 
+test('restores and test restores are told with how they ended, and lead to their archive', async () => {
+  const { get, deps } = await testWeb()
+  const entry = { at: testNow, actor: 'alice', subject: 'jerry_wiki_20261121', jobId: 1 }
+  await addActivity(deps.db, { ...entry, action: 'drill.failed', facts: { depth: 'load' } })
+  await addActivity(deps.db, { ...entry, action: 'restore.start', facts: { target: '/opt/<wiki>' } })
+  await addActivity(deps.db, {
+    ...entry,
+    action: 'restore.end',
+    facts: { status: 'rolled_back', target: '/opt/<wiki>' },
+  })
+  const html = await (await get('/activity')).text()
+  expect(htmlProblems(html)).toEqual([])
+  expect(html).toContain('href="/archives/jerry_wiki_20261121"')
+  const text = visibleText(html)
+  expect(text).toContain('began to restore jerry_wiki_20261121 /opt/&lt;wiki&gt;')
+  expect(text).toContain('could not restore in a test the archive jerry_wiki_20261121 loaded')
+  expect(text).not.toContain('rolled_back')
+})
+
 test('an action or a detail that nobody has words for is shown as it was noted', async () => {
   const { get, deps } = await testWeb()
   await addActivity(deps.db, {
@@ -90,13 +110,15 @@ test('goes back through a long history without losing or repeating a line', asyn
 
 test('every action that the engine notes has words', () => {
   const folder = join(import.meta.dirname, '../../../engine')
-  const code = readdirSync(folder)
+  const code = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
     .map((file) => readFileSync(join(folder, file), 'utf8'))
     .join('\n')
-  const noted = [...code.matchAll(/'((?:job|run|archive|retention|settings|peer)\.[a-z_]+)'/g)].map(
-    ([, action]) => action,
+  const noted = [...code.matchAll(/\baction: .*/g)].flatMap(([line]) =>
+    [...line.matchAll(/'([a-z]+\.[a-z_]+)'/g)].map(([, action]) => action),
   )
-  expect(noted.length).toBeGreaterThan(10)
+  // Made of the verdict.
+  noted.push(...drillVerdicts.map((verdict) => `drill.${verdict}`))
+  expect(noted.length).toBeGreaterThan(15)
   expect(noted.filter((action) => !Object.hasOwn(en, `activity.action.${action}`))).toEqual([])
 })

@@ -31,16 +31,25 @@ export function activityRow(entry: Activity, { t, f }: { readonly t: T; readonly
 
 function hrefOf({ action, subject, jobId }: Activity): string {
   if (action === 'run.cancel') return `/runs/${encodeURIComponent(subject)}`
-  if (action.startsWith('archive.') && action !== 'archive.delete') return archivePath(subject)
-  return jobId !== null && action !== 'job.delete' && !action.startsWith('archive.') ? `/jobs/${jobId}` : ''
+  if (action === 'archive.delete' || action === 'job.delete') return ''
+  if (/^(?:archive|drill|restore)\./.test(action)) return archivePath(subject)
+  return jobId === null ? '' : `/jobs/${jobId}`
 }
 
-/** Sizes and times in words, known reasons in words, the rest as it was noted. */
+/** Where the words of a fact are. */
+const words: Readonly<Record<string, string>> = {
+  reason: 'activity.reason',
+  status: 'restore.state',
+  depth: 'drills.short',
+}
+
+/** Sizes and times in words, known reasons and states in words, the rest as it was noted. */
 function detailOf(facts: Facts, t: T, f: Formats): string {
   return Object.entries(facts)
     .map(([key, value]) => {
-      const reason = `activity.reason.${String(value).replaceAll(' ', '_')}`
-      if (key === 'reason') return isMessageKey(reason) ? t(reason) : reasonInWords(String(value), t)
+      const word = Object.hasOwn(words, key) ? `${words[key]}.${String(value).replaceAll(' ', '_')}` : ''
+      if (isMessageKey(word)) return t(word)
+      if (key === 'reason') return reasonInWords(String(value), t)
       if (typeof value !== 'number') return value
       if (key === 'members') return t('activity.members', { count: value, number: f.number(value) })
       if (key === 'bytes') return f.size(value)

@@ -30,9 +30,12 @@ export interface ArchiveView {
   readonly job: { readonly name: string; readonly href: string } | null
   readonly sha256: string
   readonly pinned: boolean
+  /** When the pin ends by itself; empty when it does not. */
+  readonly pinnedUntil: string
   /** Its file is there and stays: something can be done with it. */
   readonly usable: boolean
   readonly verifying: boolean
+  readonly corrupted: boolean
   readonly sidecar: Sidecar | null
   readonly backupInfo: readonly Line[]
 }
@@ -84,8 +87,10 @@ export function archiveView(row: ArchiveRow, verifying: readonly string[], { t, 
         : { name: row.job_name, href: `/jobs/${row.job_id}` },
     sha256: row.sha256 ?? '',
     pinned: row.pinned === 1,
+    pinnedUntil: row.pinned_until === null ? '' : f.exact(row.pinned_until),
     usable: row.missing_at === null && row.deleting === 0,
     verifying: verifying.includes(row.name),
+    corrupted: row.state === 'corrupted',
     sidecar: info === null || Object.keys(info).length === 0 ? null : sidecarOf(info, f),
     backupInfo: backupInfo === null ? [] : backupInfoLines(backupInfo, t),
   }

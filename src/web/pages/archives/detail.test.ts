@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { seedArchives, someArchives } from '../../../../test/support/archives.ts'
 import { htmlProblems } from '../../../../test/support/html.ts'
-import { testWeb } from '../../../../test/support/web.ts'
+import { testNow, testWeb } from '../../../../test/support/web.ts'
 
 describe('an archive’s page', () => {
   test('shows facts and both descriptions, in both languages', async () => {
@@ -27,7 +27,8 @@ describe('an archive’s page', () => {
   test('offers what can be done in the order of harmlessness', async () => {
     const { get } = await someArchives()
     const html = await (await get('/archives/jerry_nextcloud_20261121')).text()
-    const order = ['/verify"', '/pin"', '/delete"'].map((action) => html.indexOf(action))
+    const actions = ['/contents"', '/download"', '/verify"', '/pin"', 'href="/restore/', '/delete"']
+    const order = actions.map((action) => html.indexOf(action))
     expect(order).toEqual(order.toSorted((a, b) => a - b))
     expect(order[0]).toBeGreaterThan(0)
   })
@@ -37,6 +38,19 @@ describe('an archive’s page', () => {
     const html = await (await get('/archives/jerry_gone_20261001')).text()
     expect(html).toContain('not in the archives’ folder any more')
     expect(html).not.toMatch(/jerry_gone_20261001\/(verify|pin|delete)/)
+  })
+
+  test('says until when it is pinned, when that ends by itself', async () => {
+    const { get, deps } = await testWeb()
+    await seedArchives(
+      deps.db,
+      { name: 'for_ever', pinned: 1 },
+      { name: 'for_a_week', pinned: 1, pinned_until: testNow + 7 * 86_400_000 },
+    )
+    expect(await (await get('/archives/for_ever')).text()).not.toContain('Pinned until')
+    expect(await (await get('/archives/for_a_week')).text()).toContain(
+      'Pinned until Saturday, 28 November 2026',
+    )
   })
 
   test('survives descriptions of any shape', async () => {

@@ -2,13 +2,14 @@
 import { liveParts } from '../../live-parts.ts'
 import { fragment, type WebContext } from '../../page.ts'
 import { textOf } from '../../problem.ts'
+import { isComparable } from '../restore/restorable.ts'
 import { findArchive } from './detail-query.ts'
 import { archiveTitle, archiveView, stateView } from './detail-view.ts'
 import type { Verifications } from './verification.ts'
 
 /** Answers with a stream that sends state and actions whenever they have changed. */
 export function liveState(c: WebContext, name: string, verification: Verifications): Response {
-  const { db, engine } = c.get('deps')
+  const { db, engine, sources } = c.get('deps')
   return liveParts(c, async (f) => {
     const row = await findArchive(db, name)
     if (row === null) return null
@@ -21,7 +22,10 @@ export function liveState(c: WebContext, name: string, verification: Verificatio
       title: archiveTitle(state, name),
       parts: {
         'archive-state': fragment(c, 'archive-state', { state }),
-        'archive-actions': fragment(c, 'archive-actions', { archive }),
+        'archive-actions': fragment(c, 'archive-actions', {
+          archive,
+          comparable: isComparable(row, sources),
+        }),
       },
       busy: state.badge.state === 'running',
     }

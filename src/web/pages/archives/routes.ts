@@ -1,9 +1,12 @@
 // The list of archives, an archive's page, and what can be done with one.
 import { Problem } from '../../../domain/problem.ts'
 import { facets } from '../../../store/archives.ts'
+import { listRestores } from '../../../store/restores.ts'
 import { redirectWith } from '../../flash.ts'
 import { type MountPage, render, type WebContext } from '../../page.ts'
 import { textOf, words } from '../../problem.ts'
+import { restoreRow } from '../restore/list-view.ts'
+import { isComparable } from '../restore/restorable.ts'
 import { findArchive, isLastGood } from './detail-query.ts'
 import { archiveTitle, archiveView, stateView } from './detail-view.ts'
 import { freshCatalogue } from './fresh.ts'
@@ -13,8 +16,11 @@ import { findArchives, wantedOf } from './query.ts'
 import { archivePath } from './state.ts'
 import { verifications } from './verification.ts'
 
+/** Of one archive, on its page. */
+const shownRestores = 5
+
 export const mountArchives: MountPage = (app, deps) => {
-  const { db, engine } = deps
+  const { db, engine, sources } = deps
   const fresh = freshCatalogue(deps)
   const verification = verifications(deps)
 
@@ -38,7 +44,14 @@ export const mountArchives: MountPage = (app, deps) => {
     const failure = verification.failureOf(row.name)
     const archive = archiveView(row, engine.verifying(), words(c))
     const state = stateView(row, engine.verifying(), failure && textOf(c, failure), words(c))
-    return render(c, 'archives/archive', { archive, state }, { title: archiveTitle(state, row.name) })
+    const restores = await listRestores(db, { archive: row.name, limit: shownRestores })
+    const model = {
+      archive,
+      state,
+      comparable: isComparable(row, sources),
+      restores: restores.map((restore) => restoreRow(restore, words(c))),
+    }
+    return render(c, 'archives/archive', model, { title: archiveTitle(state, row.name) })
   })
 
   app.get('/archives/:name/live', async (c) => {

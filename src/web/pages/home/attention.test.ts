@@ -4,6 +4,7 @@ import { htmlProblems, visibleText } from '../../../../test/support/html.ts'
 import { failed, seedJob, seedRun } from '../../../../test/support/job-seeds.ts'
 import { testNow, testWeb, type TestWeb } from '../../../../test/support/web.ts'
 import { Problem } from '../../../domain/problem.ts'
+import { insertDrill } from '../../../store/drills.ts'
 
 const day = 86_400_000
 
@@ -56,6 +57,37 @@ describe('what needs somebody', () => {
     expect(text).toContain('no good backup yet')
     expect(await page(web, '/?only=problem')).toContain('>nextcloud</a>')
     await page(web, '/', 'fr')
+  })
+
+  test('a job whose archive could not be restored in a test, until another test passes', async () => {
+    const web = await testWeb()
+    const job = await seedJob(web.deps.engine)
+    await seedRun(web.deps.db, job.id)
+    const drill = (verdict: 'passed' | 'failed') =>
+      insertDrill(web.deps.db, {
+        jobId: job.id,
+        archiveName: 'jerry_nextcloud_20261121',
+        depth: 'read',
+        verdict,
+        findings: [],
+        actor: 'scheduler',
+        startedAt: testNow - 2 * day,
+        finishedAt: testNow - 2 * day,
+      })
+    await drill('failed')
+    const html = await page(web)
+    const text = visibleText(html)
+    expect(html).toMatch(/<title>■ 1 /)
+    expect(text).toContain('The newest proof of “nextcloud” failed')
+    expect(text).toContain('not restorable nextcloud')
+    expect(text).not.toContain('proven')
+    expect(html).toContain(`href="/jobs/${job.id}"`)
+    expect(await page(web, '/?only=problem')).toContain('>nextcloud</a>')
+    await page(web, '/', 'fr')
+    await drill('passed')
+    const after = visibleText(await page(web))
+    expect(after).not.toContain('The newest proof')
+    expect(after).toContain('App · proven 2 days ago')
   })
 
   test('a job whose backups are cancelled night after night', async () => {

@@ -107,6 +107,15 @@ function jobItem(
   if (standing === 'no_archive') {
     return { state: 'failed', title: since, hint: '', said: '', actions: [openJob, runNow] }
   }
+  if (standing === 'drill_failed') {
+    return {
+      state: 'failed',
+      title: t('home.attention.drill_failed', { name }),
+      hint: t('home.attention.drill_failed_hint'),
+      said: '',
+      actions: [openJob, runNow],
+    }
+  }
   if (standing === 'retention_held') {
     return {
       state: 'warning',

@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { diskGuard } from '../../../domain/disk-guard.ts'
 import { isProblem, Problem } from '../../../domain/problem.ts'
 import type { DiskState, Offers } from '../../../engine/engine.ts'
+import { lastDrills } from '../../../store/drills.ts'
 import { unsafeStandings } from '../../../store/job-standing.ts'
 import { backupAges, counts, jobOverview, jobsNeedingAttention } from '../../../store/overview.ts'
 import type { WebDeps } from '../../page.ts'
@@ -76,6 +77,10 @@ export function homeReader(deps: WebDeps): HomeReader {
         disk(),
         protectedApps(),
       ])
+      const drills = await lastDrills(
+        db,
+        overview.items.map((item) => item.job.id),
+      )
       const known = factsOf(apps, space)
       const { reserveBytes } = diskGuard({
         neededBytes: null,
@@ -84,11 +89,11 @@ export function homeReader(deps: WebDeps): HomeReader {
         reserveBytes: engine.settings().diskReserveBytes,
       })
       const bad = needing.filter(({ standing }) => unsafeStandings.some((one) => one === standing)).length
-      const allBad = sums.failing + sums.noArchive + sums.late + sums.overdue
+      const allBad = sums.failing + sums.noArchive + sums.drillFailed + sums.late + sums.overdue
       return {
         ...query,
         counts: sums,
-        rows: overview.items.map((item) => jobRow(item, at, language, t, f)),
+        rows: overview.items.map((item) => jobRow(item, drills.get(item.job.id) ?? null, at, language, t, f)),
         found: overview.total,
         pageSize,
         attention: attention(

@@ -1,4 +1,5 @@
 // One line of the job table: state, name, what, the last runs, last good backup, size, next run.
+import type { Drill } from '../../../domain/drill.ts'
 import type { JobOverview } from '../../../store/overview.ts'
 import type { Formats, Moment, T } from '../../i18n.ts'
 import { historyBars, type HistoryBars } from '../jobs/bars.ts'
@@ -15,6 +16,8 @@ export interface JobRow {
   readonly bars: HistoryBars
   readonly lastGood: Moment | null
   readonly size: string
+  /** When an archive of it was last proven to come back; empty when none was, or when the last proof failed. */
+  readonly proven: string
   readonly next: Moment | null
   /** Instead of a next run: off, or never again. */
   readonly noNext: string
@@ -23,7 +26,14 @@ export interface JobRow {
 }
 
 /** The line of a job. */
-export function jobRow(facts: JobOverview, now: number, language: string, t: T, f: Formats): JobRow {
+export function jobRow(
+  facts: JobOverview,
+  drill: Drill | null,
+  now: number,
+  language: string,
+  t: T,
+  f: Formats,
+): JobRow {
   const { job } = facts
   return {
     id: job.id,
@@ -37,6 +47,8 @@ export function jobRow(facts: JobOverview, now: number, language: string, t: T, 
     ),
     lastGood: facts.lastSuccessAt === null ? null : shortMoment(facts.lastSuccessAt, now, language, f),
     size: facts.lastSuccessSize === null ? '' : f.size(facts.lastSuccessSize),
+    proven:
+      drill?.verdict === 'passed' ? t('drills.proven', { when: f.moment(drill.finishedAt).relative }) : '',
     next: job.enabled && job.nextRunAt !== null ? shortMoment(job.nextRunAt, now, language, f) : null,
     noNext: t(job.enabled ? 'home.next.never' : 'home.next.off'),
     openRunId: facts.openRun?.id ?? null,
@@ -61,6 +73,7 @@ export function stateOfJob(facts: JobOverview, t: T): ShownState {
   if (standing === 'failing')
     return stateOfRun(lastRun?.status === 'interrupted' ? 'interrupted' : 'error', t)
   if (standing === 'no_archive') return { state: 'failed', label: t('jobs.state.no_archive') }
+  if (standing === 'drill_failed') return { state: 'failed', label: t('jobs.state.drill_failed') }
   if (standing === 'late' || standing === 'overdue')
     return { state: 'failed', label: t('jobs.state.overdue') }
   if (lastRun === null) return { state: 'never', label: t('jobs.state.never') }

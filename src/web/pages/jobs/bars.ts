@@ -7,7 +7,7 @@ import type { T } from '../../i18n.ts'
 export const barCount = 30
 const pitch = 6
 
-/** Paths of one drawing, `viewBox="0 0 178 16"`. An empty path is left out by the template. */
+/** Paths of one drawing, 178 by 16 pixels. An empty path is left out by the template. */
 export interface HistoryBars {
   /** Whole bars, drawn as dashed lines: equal neighbours are one path command. */
   readonly ok: string

@@ -2,13 +2,18 @@
 import { exactBytes } from '../../../domain/bytes.ts'
 import type { Job } from '../../../domain/job.ts'
 import type { RetentionPolicy } from '../../../domain/retention-policy.ts'
+import type { EditedJob } from './form.ts'
 import { usualWhen, whenOf, type When } from './when.ts'
 
 /**
- * Texts by field name. Settings of the source are `config.<key>`, nested keys with more dots; a name that ends in
- * `[]` is a list of values, one in `:lines` a list with one value a line. So no type is known by name here.
+ * Texts by field name. Settings of the source are `config.<key>`, nested keys with more dots. What follows the name says
+ * what the text means, so that no type is known by name here: `[]` a list of values, `:lines` a list with one value a
+ * line, `:numbers` numbers with commas or spaces between them, `:number` a number, `:flag` yes (`1`) or no (empty). A ticked
+ * `forget.<name>` takes a stored secret away.
  */
 export type FormValues = ReadonlyMap<string, readonly string[]>
+
+const usualDrillDays = 30
 
 /** The texts of a submitted form. */
 export function readForm(form: URLSearchParams): FormValues {
@@ -32,15 +37,17 @@ export function newForm(type: string, name = ''): FormValues {
     type,
     name,
     enabled: '1',
+    'drill.depth': '',
+    'drill.every_days': String(usualDrillDays),
     ...whenFields(usualWhen),
     ...retentionFields({ mode: 'gfs', daily: 7, weekly: 4, monthly: 6, yearly: 0 }),
   })
 }
 
-/** The form of a stored job. */
-export function formOfJob(job: Job): FormValues {
+/** The form of a stored job, without its secrets: they never reach a page. */
+export function formOfJob({ job, secrets }: EditedJob): FormValues {
   const config = new Map<string, readonly string[]>()
-  flatten('config', job.config, config)
+  flatten('config', without(job.config, secrets), config)
   return new Map([
     ...entries({
       type: job.type,
@@ -51,11 +58,18 @@ export function formOfJob(job: Job): FormValues {
       'hooks.pre_backup': job.hooks.preBackup ?? '',
       'hooks.post_backup': job.hooks.postBackup ?? '',
       'hooks.timeout_s': String(job.hooks.timeoutS),
+      'drill.depth': job.drill?.depth ?? '',
+      'drill.every_days': String(job.drill?.everyDays ?? usualDrillDays),
       ...whenFields(whenOf(job.cronExpr)),
       ...retentionFields(job.retention),
     }),
     ...config,
   ])
+}
+
+/** Settings without some of them. */
+export function without(config: Job['config'], keys: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(config).filter(([key]) => !keys.includes(key)))
 }
 
 function whenFields(when: When): Record<string, string> {
@@ -99,18 +113,24 @@ function retentionFields(policy: RetentionPolicy): Record<string, string> {
   }
 }
 
-/** Lists are given under both of their names, so that a template may choose checkboxes or lines. */
+/**
+ * Lists are given under all of their names, so that a template may choose checkboxes, lines or numbers; but a list with a
+ * value of several lines has no `:lines`, which would tear it apart.
+ */
 function flatten(name: string, value: unknown, into: Map<string, readonly string[]>): void {
   if (Array.isArray(value)) {
     const texts = value.map(String)
     into.set(`${name}[]`, texts)
-    into.set(`${name}:lines`, [texts.join('\n')])
+    if (texts.every((text) => !text.includes('\n'))) into.set(`${name}:lines`, [texts.join('\n')])
+    if (value.every((one) => typeof one === 'number')) into.set(`${name}:numbers`, [texts.join(', ')])
   } else if (typeof value === 'object' && value !== null) {
     for (const [key, inner] of Object.entries(value)) flatten(`${name}.${key}`, inner, into)
   } else if (typeof value === 'boolean') {
-    if (value) into.set(name, ['1'])
-  } else if (typeof value === 'string' || typeof value === 'number') {
-    into.set(name, [String(value)])
+    into.set(`${name}:flag`, [value ? '1' : ''])
+  } else if (typeof value === 'number') {
+    into.set(`${name}:number`, [String(value)])
+  } else if (typeof value === 'string') {
+    into.set(name, [value])
   }
 }
 

@@ -1,10 +1,12 @@
 // The job form's model: fields with what was typed and what is wrong with it, and what this machine can offer.
+import type { SourceOffers } from '../../../domain/helper-protocol.ts'
+import type { Job } from '../../../domain/job.ts'
 import type { FieldError } from '../../../domain/problem.ts'
 import type { Offers } from '../../../engine/engine.ts'
 import type { AnySource } from '../../../sources/source.ts'
-import type { MessageKey } from '../../../../locales/en.ts'
 import type { Formats, T } from '../../i18n.ts'
-import { fieldText } from '../../problem-text.ts'
+import { depthsOfType } from './drills-view.ts'
+import { errorSummary, errorTexts } from './form-errors.ts'
 import { textOf, type FormValues } from './form-values.ts'
 import { whenOfForm } from './form.ts'
 import type { JobPreview } from './preview.ts'
@@ -20,9 +22,12 @@ export interface TypeChoice {
   readonly missing: string
 }
 
-/** A retention mode with its numbers. */
-export interface ModeChoice extends Choice {
+export interface HintedChoice extends Choice {
   readonly hint: string
+}
+
+/** A retention mode with its numbers. */
+export interface ModeChoice extends HintedChoice {
   readonly fields: readonly {
     readonly name: string
     readonly label: string
@@ -54,9 +59,20 @@ export interface JobFormView {
   readonly value: (name: string) => string
   readonly has: (name: string) => boolean
   readonly error: (name: string) => string
+  /** All texts of a field that may have several. */
+  readonly list: (name: string) => readonly string[]
+  /** A secret of this name is stored. What it is never comes here. */
+  readonly stored: (name: string) => boolean
+  /** Something is typed or wrong in a field whose name begins so: folded parts are then open. */
+  readonly touched: (...names: readonly string[]) => boolean
   readonly summary: readonly { readonly href: string; readonly text: string }[]
   readonly apps: readonly Choice[]
   readonly parts: readonly Choice[]
+  /** Of the server that the form names, as far as it could be asked. */
+  readonly databases: readonly string[]
+  /** What the server has, or why it could not be asked; may be empty. */
+  readonly databaseHint: string
+  readonly depths: readonly HintedChoice[]
   readonly presets: readonly Choice[]
   readonly modes: readonly ModeChoice[]
   readonly weekdays: readonly Choice[]
@@ -72,18 +88,19 @@ export interface FormFacts {
   readonly errors: readonly FieldError[]
   readonly offers: Offers
   readonly sources: readonly AnySource[]
+  /** What the type itself found on the machine; null for a type that is not asked. */
+  readonly offered: SourceOffers | null
+  /** Form names of the secrets that are stored with the job. */
+  readonly stored: ReadonlySet<string>
   /** The job being edited; null for a new one. */
-  readonly editing: { readonly id: number; readonly name: string } | null
+  readonly editing: Pick<Job, 'id' | 'name' | 'type'> | null
   readonly preview: JobPreview
 }
 
-/** Fields of the engine that the form calls by another name. */
-const aliases: Readonly<Record<string, string>> = { timeout_s: 'timeout_min' }
-
-/** The form. Errors of list items (`config.excludes.2`) stand beside their list. */
+/** The form. */
 export function jobFormView(facts: FormFacts, t: T, f: Formats): JobFormView {
   const { values, offers, editing } = facts
-  const type = textOf(values, 'type')
+  const type = editing?.type ?? textOf(values, 'type')
   const errors = errorTexts(facts.errors, t, f)
   const when = whenOfForm(values)
   const source = facts.sources.find((one) => one.id === type)
@@ -109,10 +126,18 @@ export function jobFormView(facts: FormFacts, t: T, f: Formats): JobFormView {
     value: (name) => textOf(values, name),
     has,
     error: (name) => errors.get(name)?.join(' ') ?? '',
-    summary: inPageOrder([...errors]).map(([field, texts]) => ({
-      href: `#${field}`,
-      text: t('jobs.form.wrong_field', { label: fieldLabel(field, t), text: texts.join(' ') }),
-    })),
+    list: (name) => values.get(name) ?? [],
+    stored: (name) => facts.stored.has(name),
+    touched: (...names) =>
+      names.some(
+        (name) =>
+          [...errors.keys()].some((field) => field.startsWith(name)) ||
+          [...values].some(([field, texts]) => field.startsWith(name) && texts.some(Boolean)),
+      ),
+    summary: errorSummary(errors, t),
+    databases: facts.offered?.databases ?? [],
+    databaseHint: databaseHint(facts.offered, t),
+    depths: depthChoices(source, textOf(values, 'drill.depth'), t),
     apps: appChoices(offers, textOf(values, 'config.app_id')),
     parts: partChoices(offers, values.get('config.parts[]') ?? []),
     presets: presets.map((value) => ({
@@ -134,67 +159,6 @@ export function jobFormView(facts: FormFacts, t: T, f: Formats): JobFormView {
     preview: facts.preview,
   }
 }
-
-/** Texts by form field, in the order they were found. */
-function errorTexts(errors: readonly FieldError[], t: T, f: Formats): Map<string, string[]> {
-  const texts = new Map<string, string[]>()
-  for (const error of errors) {
-    const name = aliases[error.field] ?? error.field.replace(/\.\d+$/, '')
-    const text = fieldText({ t, f }, error)
-    const known = texts.get(name) ?? []
-    if (!known.includes(text)) texts.set(name, [...known, text])
-  }
-  return texts
-}
-
-const pageOrder = [
-  /^type$/,
-  /^config\./,
-  /^name$/,
-  /^(time-|minute|weekday|day|cron)/,
-  /^retention/,
-  /^hooks\./,
-]
-
-function inPageOrder<E>(errors: readonly (readonly [string, E])[]): readonly (readonly [string, E])[] {
-  const place = ([field]: readonly [string, E]) => {
-    const at = pageOrder.findIndex((pattern) => pattern.test(field))
-    return at < 0 ? pageOrder.length : at
-  }
-  return errors.toSorted((a, b) => place(a) - place(b))
-}
-
-const fieldLabels: Readonly<Record<string, MessageKey>> = {
-  name: 'jobs.field.name',
-  type: 'jobs.field.type',
-  cron_expr: 'jobs.field.cron',
-  'time-daily': 'jobs.field.time',
-  'time-weekly': 'jobs.field.time',
-  'time-monthly': 'jobs.field.time',
-  minute: 'jobs.field.minute',
-  day: 'jobs.field.day',
-  weekday: 'jobs.field.weekday',
-  retention: 'jobs.section.keep',
-  'retention.max_bytes': 'jobs.field.max_bytes',
-  timeout_min: 'jobs.field.timeout',
-  'hooks.pre_backup': 'jobs.field.pre_hook',
-  'hooks.post_backup': 'jobs.field.post_hook',
-  'hooks.timeout_s': 'jobs.field.hook_timeout',
-  'config.app_id': 'jobs.field.app',
-  'config.parts': 'jobs.field.parts',
-  'config.source_path': 'jobs.field.path',
-  'config.excludes': 'jobs.field.excludes',
-}
-
-function fieldLabel(field: string, t: T): string {
-  const key = fieldLabels[field]
-  if (key !== undefined) return t(key)
-  const number = modeNumbers.find((one) => `retention.${one}` === field)
-  if (number !== undefined) return t('jobs.field.in_keep', { field: t(`jobs.field.${number}`) })
-  return field
-}
-
-const modeNumbers = ['daily', 'weekly', 'monthly', 'yearly', 'days', 'count'] as const
 
 function missingText(offers: Offers, type: string, t: T): string {
   const tool = offers.missing[type]
@@ -246,6 +210,40 @@ function partChoices(offers: Offers, chosen: readonly string[]): readonly Choice
     label: part,
     chosen: chosen.includes(part),
   }))
+}
+
+/** Names that are shown; the rest is a number. All of them are in the field's own list. */
+const shownDatabases = 12
+
+function databaseHint(offered: SourceOffers | null, t: T): string {
+  if (offered === null) return ''
+  const { databases, missingTool, error } = offered
+  if (missingTool !== null) return t('jobs.type.missing', { tool: missingTool })
+  if (databases === null) return error === null ? '' : t('jobs.field.database_unknown', { reason: error })
+  if (databases.length === 0) return t('jobs.field.database_none')
+  const more = databases.length - shownDatabases
+  const names = databases.slice(0, shownDatabases).join(', ')
+  return t('jobs.field.database_offered', {
+    names: more > 0 ? `${names} ${t('jobs.field.database_more', { count: more })}` : names,
+  })
+}
+
+/** None, reading again, and what the type can do beyond that. */
+function depthChoices(source: AnySource | undefined, chosen: string, t: T): readonly HintedChoice[] {
+  return [
+    {
+      value: '',
+      label: t('drills.field.none'),
+      hint: t('drills.field.none_hint'),
+      chosen: chosen === '',
+    },
+    ...depthsOfType(source).map((value) => ({
+      value,
+      label: t(`drill.depth.${value}`),
+      hint: t(`drills.depth_hint.${value}`),
+      chosen: value === chosen,
+    })),
+  ]
 }
 
 function hasText(values: FormValues, ...names: readonly string[]): boolean {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Job } from '../../../domain/job.ts'
 import { formOfJob, newForm, readForm } from './form-values.ts'
-import { jobInputOf } from './form.ts'
+import { jobInputOf, type EditedJob } from './form.ts'
 
 const typed = (fields: Record<string, string | string[]>) => {
   const form = new URLSearchParams()
@@ -20,7 +20,12 @@ const stored: Job = {
   config: {
     source_path: '/opt/photos',
     excludes: ['cache/', '*.tmp'],
-    restore: { permissions: { mode: '0750' } },
+    one_file_system: false,
+    restore: {
+      permissions: { mode: '0750' },
+      firewall_ports: [8080, 8443],
+      post_restore_commands: ['systemctl reload nginx'],
+    },
   },
   cronExpr: '30 4 * * 1',
   retention: { mode: 'gfs', daily: 7, weekly: 4, monthly: 3, yearly: 0, maxBytes: 50 * 2 ** 30 },
@@ -31,11 +36,14 @@ const stored: Job = {
   createdAt: 0,
   updatedAt: 0,
   nextRunAt: null,
+  drill: { depth: 'extract', everyDays: 14 },
+  nextDrillAt: null,
   retentionHold: null,
 }
+const edited: EditedJob = { job: stored, secrets: [] }
 
 test('the form of a stored job, sent back untouched, is that job', () => {
-  const { input, errors } = jobInputOf(formOfJob(stored), stored)
+  const { input, errors } = jobInputOf(formOfJob(edited), edited)
   expect(errors).toEqual([])
   expect(input).toEqual({
     name: stored.name,
@@ -47,6 +55,7 @@ test('the form of a stored job, sent back untouched, is that job', () => {
     coreOnly: false,
     hooks: stored.hooks,
     timeoutS: 7200,
+    drill: stored.drill,
   })
 })
 
@@ -87,8 +96,44 @@ describe('settings of the source', () => {
     expect(input.config).toEqual({ parts: [] })
   })
 
+  test('numbers, flags and lists of numbers become what they are; what is none is left to the type’s own rules', () => {
+    const { input } = jobInputOf(
+      typed({
+        ...nightly,
+        ...keep,
+        'config.port:number': ' 3306',
+        'config.ports:numbers': '8080, 8443; http\n9000',
+        'config.one:flag': ['', '1'],
+        'config.other:flag': '',
+      }),
+    )
+    expect(input.config).toEqual({ port: 3306, ports: [8080, 8443, 'http', 9000], one: true, other: false })
+  })
+
+  test('a group whose last value was emptied goes', () => {
+    const { input } = jobInputOf(
+      typed({
+        ...nightly,
+        ...keep,
+        'config.restore.permissions.mode': '',
+        'config.restore.firewall_ports:numbers': '',
+        'config.restore.post_restore_commands:lines': '\n',
+      }),
+      edited,
+    )
+    expect(input.config).not.toHaveProperty('restore')
+  })
+
+  test('a command of several lines is not torn apart', () => {
+    const script = 'if true; then\n  echo yes\nfi'
+    const job = { ...stored, config: { commands: [script, 'second'] } }
+    const values = formOfJob({ job, secrets: [] })
+    expect(values.has('config.commands:lines')).toBe(false)
+    expect(jobInputOf(values, { job, secrets: [] }).input.config).toEqual({ commands: [script, 'second'] })
+  })
+
   test('what the form does not show stays as it was', () => {
-    const { input } = jobInputOf(typed({ ...nightly, ...keep, 'config.source_path': '/new' }), stored)
+    const { input } = jobInputOf(typed({ ...nightly, ...keep, 'config.source_path': '/new' }), edited)
     expect(input.config).toEqual({ ...stored.config, source_path: '/new' })
   })
 
@@ -97,6 +142,63 @@ describe('settings of the source', () => {
       typed({ ...nightly, ...keep, 'config.__proto__.polluted': 'yes', 'config.constructor.x': '1' }),
     )
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
+  })
+})
+
+describe('a secret', () => {
+  const job = { ...stored, config: { database: 'wiki', password: 'v1:sealed' } }
+  const about: EditedJob = { job, secrets: ['password'] }
+  const save = (fields: Record<string, string>) =>
+    jobInputOf(typed({ ...nightly, ...keep, 'config.database': 'wiki', ...fields }), about).input.config
+
+  test('is not in the form of its job', () => {
+    expect([...formOfJob(about)].flat(2)).not.toContain('v1:sealed')
+    expect(formOfJob(about).has('config.password')).toBe(false)
+  })
+
+  test('that nobody typed is absent, so that the stored one stays', () => {
+    expect(save({ 'config.password': '' })).toEqual({ database: 'wiki' })
+  })
+
+  test('that is to be forgotten is empty', () => {
+    expect(save({ 'config.password': '', 'forget.config.password': '1' })).toEqual({
+      database: 'wiki',
+      password: '',
+    })
+  })
+
+  test('that was typed replaces the stored one, even beside a tick to forget that', () => {
+    expect(save({ 'config.password': ' new ', 'forget.config.password': '1' })).toEqual({
+      database: 'wiki',
+      password: ' new ',
+    })
+  })
+})
+
+describe('test restores', () => {
+  const drillOf = (fields: Record<string, string>) => jobInputOf(typed({ ...nightly, ...keep, ...fields }))
+
+  test('none, or a depth every so many days', () => {
+    expect(drillOf({ 'drill.depth': '', 'drill.every_days': '' })).toMatchObject({
+      errors: [],
+      input: { drill: null },
+    })
+    expect(drillOf({ 'drill.depth': 'load', 'drill.every_days': '7' })).toMatchObject({
+      errors: [],
+      input: { drill: { depth: 'load', everyDays: 7 } },
+    })
+  })
+
+  test.each([
+    [{ 'drill.depth': 'deep', 'drill.every_days': '7' }, 'drill.depth', 'unknown_value'],
+    [{ 'drill.depth': 'read', 'drill.every_days': 'often' }, 'drill.every_days', 'not_number'],
+    [{ 'drill.depth': 'read', 'drill.every_days': '' }, 'drill.every_days', 'required'],
+  ])('%o is wrong at %s: %s', (fields, field, code) => {
+    expect(drillOf(fields).errors).toMatchObject([{ field, code }])
+  })
+
+  test('stay as they are where the form does not show them', () => {
+    expect(jobInputOf(typed({ ...nightly, ...keep }), edited).input.drill).toEqual(stored.drill)
   })
 })
 

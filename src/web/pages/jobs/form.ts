@@ -1,14 +1,15 @@
 // From the texts of the job form to what the engine takes. What the engine can judge is left to it.
 import { parseBytes } from '../../../domain/bytes.ts'
 import { parseCron } from '../../../domain/schedule.ts'
-import type { Job, JobHooks, JobInput } from '../../../domain/job.ts'
+import { drillDepths } from '../../../domain/drill.ts'
+import type { DrillPolicy, Job, JobHooks, JobInput } from '../../../domain/job.ts'
 import type { FieldError } from '../../../domain/problem.ts'
 import {
   retentionLimits,
   retentionPolicySchema,
   type RetentionPolicy,
 } from '../../../domain/retention-policy.ts'
-import { textOf, type FormValues } from './form-values.ts'
+import { textOf, without, type FormValues } from './form-values.ts'
 import { cronOf, presets, usualWhen, type When } from './when.ts'
 
 /** Thirty days. */
@@ -20,23 +21,30 @@ export interface ReadJobForm {
   readonly errors: readonly FieldError[]
 }
 
+/** A stored job that is being edited; `secrets` names those of its settings that are secret. */
+export interface EditedJob {
+  readonly job: Job
+  readonly secrets: readonly string[]
+}
+
 /**
- * Reads the form. `existing` is the job being edited: settings that the form does not show (made by the command
- * line, say) stay as they are.
+ * Reads the form. Settings of an edited job that the form does not show (made by the command line, say) stay as they are.
+ * A secret that nobody typed is absent from the input, which keeps the stored one; one to be forgotten is an empty text.
  */
-export function jobInputOf(values: FormValues, existing?: Job): ReadJobForm {
+export function jobInputOf(values: FormValues, edited: EditedJob | null = null): ReadJobForm {
   const errors: FieldError[] = []
-  const type = existing?.type ?? textOf(values, 'type')
+  const type = edited?.job.type ?? textOf(values, 'type')
   const input: JobInput = {
     name: textOf(values, 'name').trim(),
     type,
-    config: configOf(values, existing?.config ?? {}),
+    config: configOf(values, edited),
     cronExpr: cronExprOf(values, errors),
     retention: policyOf(values, errors),
     enabled: values.has('enabled'),
     coreOnly: values.has('core_only'),
     hooks: hooksOf(values, errors),
     timeoutS: minutesOf(values, 'timeout_min', errors),
+    drill: values.has('drill.depth') ? drillOf(values, errors) : (edited?.job.drill ?? null),
   }
   return { input, errors }
 }
@@ -112,16 +120,56 @@ export function policyOf(values: FormValues, errors: FieldError[]): RetentionPol
 }
 
 /** Settings of the source from the `config.` fields; a blank one is left out. */
-function configOf(values: FormValues, base: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const config = structuredClone(base) as Record<string, unknown>
+function configOf(values: FormValues, edited: EditedJob | null): Record<string, unknown> {
+  const secrets = edited?.secrets ?? []
+  const config = structuredClone(without(edited?.job.config ?? {}, secrets))
+  for (const key of secrets) if (values.has(`forget.config.${key}`)) config[key] = ''
   for (const [name, texts] of values) {
     if (!name.startsWith('config.')) continue
-    const path = name.slice('config.'.length)
-    if (path.endsWith('[]')) put(config, path.slice(0, -2), texts.filter(Boolean))
-    else if (path.endsWith(':lines')) put(config, path.slice(0, -':lines'.length), lines(texts.at(-1) ?? ''))
-    else put(config, path, texts.at(-1) || undefined)
+    const [path, kind] = splitKind(name.slice('config.'.length))
+    const text = texts.at(-1) ?? ''
+    // Nothing typed: what is stored stays, or goes if that was ticked.
+    if (secrets.includes(path) && text === '') continue
+    put(config, path, valueOf(kind, text, texts))
   }
   return config
+}
+
+/** A name and what its text means: see {@link FormValues}. */
+function splitKind(name: string): readonly [string, string] {
+  const at = name.search(/(?::[a-z]+|\[\])$/)
+  return at < 0 ? [name, ''] : [name.slice(0, at), name.slice(at)]
+}
+
+/** What cannot be read is left as it was typed: the source's own rules refuse it, beside its field. */
+function valueOf(kind: string, text: string, texts: readonly string[]): unknown {
+  switch (kind) {
+    case '[]':
+      return texts.filter(Boolean)
+    case ':lines':
+      return nonEmpty(text.split('\n').filter((line) => line.trim() !== ''))
+    case ':numbers':
+      return nonEmpty(
+        text
+          .split(/[\s,;]+/)
+          .filter(Boolean)
+          .map(numberOrText),
+      )
+    case ':number':
+      return text.trim() === '' ? undefined : numberOrText(text.trim())
+    case ':flag':
+      return text !== ''
+    default:
+      return text || undefined
+  }
+}
+
+function numberOrText(text: string): number | string {
+  return /^\d{1,15}$/.test(text) ? Number(text) : text
+}
+
+function nonEmpty<T>(list: readonly T[]): readonly T[] | undefined {
+  return list.length === 0 ? undefined : list
 }
 
 function put(config: Record<string, unknown>, path: string, value: unknown): void {
@@ -133,12 +181,20 @@ function put(config: Record<string, unknown>, path: string, value: unknown): voi
     const next = typeof inner === 'object' && inner !== null ? (inner as Record<string, unknown>) : {}
     put(next, rest.join('.'), value)
     if (Object.keys(next).length > 0) config[key] = next
+    else delete config[key]
   } else if (value === undefined) delete config[key]
   else config[key] = value
 }
 
-function lines(text: string): string[] {
-  return text.split('\n').filter((line) => line.trim() !== '')
+function drillOf(values: FormValues, errors: FieldError[]): DrillPolicy | null {
+  const text = textOf(values, 'drill.depth')
+  if (text === '') return null
+  const depth = drillDepths.find((one) => one === text)
+  if (depth === undefined) {
+    errors.push({ field: 'drill.depth', code: 'unknown_value', facts: { value: text } })
+    return null
+  }
+  return { depth, everyDays: numberOf(values, 'drill.every_days', errors) }
 }
 
 function hooksOf(values: FormValues, errors: FieldError[]): Partial<JobHooks> {

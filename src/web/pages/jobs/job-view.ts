@@ -9,6 +9,7 @@ import { shapes, statusTone } from '../runs/state.ts'
 import type { ShownFact } from '../runs/view.ts'
 import { barCount, historyBars, type HistoryBars } from './bars.ts'
 import { dayInWords, minuteInWords } from './days.ts'
+import { drillsView, type DrillFacts, type DrillsView } from './drills-view.ts'
 import { policyInWords } from './policy-words.ts'
 import { holdInWords, reasonInWords, skipInWords } from './reasons.ts'
 import { sizeChart, type SizeChart } from './size-chart.ts'
@@ -30,6 +31,7 @@ export interface JobPageFacts {
   readonly openRun: Run | null
   readonly preview: RetentionPreview
   readonly skipped: readonly Activity[]
+  readonly drills: Omit<DrillFacts, 'job' | 'provable'>
 }
 
 export interface ShownArchive {
@@ -52,6 +54,9 @@ export interface JobPageView {
   readonly what: string
   readonly facts: readonly ShownFact[]
   readonly openRunId: number | null
+  /** Where the newest good archive can be restored; empty when there is none. */
+  readonly restore: string
+  readonly drills: DrillsView
   readonly hold: string
   readonly bars: HistoryBars
   readonly chart: (SizeChart & { readonly label: string; readonly from: string; readonly to: string }) | null
@@ -83,6 +88,9 @@ export function jobPageView(
   const { job, runs, pageSize, preview } = facts
   const shownRuns = runs.slice(0, pageSize)
   const oldest = shownRuns.at(-1)
+  const good = preview.archives
+    .toSorted((a, b) => b.createdAt - a.createdAt)
+    .find((one) => one.state !== 'corrupted')
   const bytes = preview.archives.reduce((sum, one) => sum + one.sizeBytes, 0)
   return {
     id: job.id,
@@ -92,6 +100,8 @@ export function jobPageView(
     what: [typeName(job.type, t), thingOf(job.config)].filter(Boolean).join(' · '),
     facts: factsOf(job, now, language, t, f),
     openRunId: facts.openRun?.id ?? null,
+    restore: good === undefined ? '' : `/restore/${encodeURIComponent(good.name)}`,
+    drills: drillsView({ ...facts.drills, job, provable: good !== undefined }, now, language, t, f),
     hold: job.retentionHold === null ? '' : holdInWords(job.retentionHold, t),
     bars: historyBars(
       facts.newest

@@ -1,15 +1,19 @@
 // A job's page, its form, and what can be done with it.
+import type { DrillDepth } from '../../../domain/drill.ts'
 import type { Job } from '../../../domain/job.ts'
 import { isProblem, Problem, type FieldError } from '../../../domain/problem.ts'
 import { listActivity } from '../../../store/activity.ts'
+import { drillsOfJob } from '../../../store/drills.ts'
 import { getJob } from '../../../store/jobs.ts'
 import { listRunsOfJob } from '../../../store/runs.ts'
+import { inBackground } from '../../background.ts'
 import { redirectWith } from '../../flash.ts'
 import type { Formats } from '../../i18n.ts'
 import { liveParts } from '../../live-parts.ts'
 import { fragment, render, type MountPage, type WebContext } from '../../page.ts'
+import { depthsOfType } from './drills-view.ts'
 import { formOfJob, newForm, readForm, textOf } from './form-values.ts'
-import { jobInputOf } from './form.ts'
+import { jobInputOf, type EditedJob } from './form.ts'
 import { jobForms } from './forms.ts'
 import { jobPageView, jobTitle } from './job-view.ts'
 import { removalPage } from './removal.ts'
@@ -18,9 +22,14 @@ const runsPerPage = 15
 /** Runs whose sizes the chart shows. */
 const chartRuns = 120
 
+const shownDrills = 11
+
+const flashStates = { passed: 'ok', failed: 'failed', inconclusive: 'warning' } as const
+
 export const mountJobs: MountPage = (app, deps) => {
   const { db, engine, sources } = deps
   const forms = jobForms(deps)
+  const drilling = inBackground(deps.log, 'a test restore could not be carried out')
 
   app.get('/jobs', (c) => c.redirect(`${deps.config.basePath}/`, 302))
 
@@ -50,21 +59,22 @@ export const mountJobs: MountPage = (app, deps) => {
         title: jobTitle(page),
         parts: {
           'job-actions': fragment(c, 'job-actions', { page }),
+          'job-drills': fragment(c, 'job-drills', { page }),
           'job-runs': fragment(c, 'job-runs', { page }),
           'job-archives': fragment(c, 'job-archives', { page }),
         },
-        busy: page.openRunId !== null,
+        busy: page.openRunId !== null || page.drills.running,
       }
     })
   })
 
   app.get('/jobs/:id/edit', async (c) => {
-    const job = await jobOf(c)
-    return forms.page(c, formOfJob(job), [], job)
+    const edited = await editedOf(c)
+    return forms.page(c, formOfJob(edited), [], edited)
   })
-  app.post('/jobs/:id', async (c) => save(c, await jobOf(c)))
+  app.post('/jobs/:id', async (c) => save(c, await editedOf(c)))
   app.post('/jobs/:id/preview', async (c) =>
-    c.html(await forms.preview(c, readForm(c.get('form')), await jobOf(c))),
+    c.html(await forms.preview(c, readForm(c.get('form')), await editedOf(c))),
   )
 
   app.post('/jobs/:id/run', async (c) => {
@@ -83,6 +93,27 @@ export const mountJobs: MountPage = (app, deps) => {
         {},
         'warning',
       )
+    }
+  })
+
+  app.post('/jobs/:id/drill', async (c) => {
+    const job = await jobOf(c)
+    const asked = c.get('form').get('depth')
+    const depth = possibleDepths(job).find((one) => one === asked) ?? null
+    try {
+      const drill = await drilling.begin(String(job.id), () =>
+        engine.startDrill(job.id, depth, c.get('user')),
+      )
+      if (drill === null)
+        return redirectWith(c, `/jobs/${job.id}`, 'drills.flash.started', { name: job.name })
+      const key = `drills.flash.${drill.verdict}` as const
+      const facts = { name: drill.archiveName }
+      return redirectWith(c, `/jobs/${job.id}`, key, facts, flashStates[drill.verdict])
+    } catch (error) {
+      // What was wanted is happening already: the page shows it.
+      if (isProblem(error, 'drill_running')) return c.redirect(`${deps.config.basePath}/jobs/${job.id}`, 303)
+      if (!isProblem(error, 'archive_not_found')) throw error
+      return redirectWith(c, `/jobs/${job.id}`, 'drills.flash.no_archive', { name: job.name }, 'warning')
     }
   })
 
@@ -139,21 +170,25 @@ export const mountJobs: MountPage = (app, deps) => {
   })
 
   /** Creates or changes a job; what is wrong goes back to the form, as it was typed. */
-  async function save(c: WebContext, existing: Job | null) {
+  async function save(c: WebContext, edited: EditedJob | null) {
     const values = readForm(c.get('form'))
-    const { input, errors } = jobInputOf(values, existing ?? undefined)
-    if (textOf(values, 'intent') === 'preview') return forms.page(c, values, errors, existing)
-    const wrong = (more: readonly FieldError[]) => forms.page(c, values, [...errors, ...more], existing, 422)
-    if (errors.length > 0) return wrong(await engine.checkJob(input, existing?.id))
+    const { input, errors } = jobInputOf(values, edited)
+    if (textOf(values, 'intent') === 'preview') return forms.page(c, values, errors, edited)
+    const wrong = (more: readonly FieldError[]) => forms.page(c, values, [...errors, ...more], edited, 422)
     try {
+      if (errors.length > 0) return await wrong(await engine.checkJob(input, edited?.job.id))
       const job =
-        existing === null
+        edited === null
           ? await engine.createJob(input, c.get('user'))
-          : await engine.updateJob(existing.id, input, c.get('user'))
-      const key = existing === null ? 'jobs.flash.created' : 'jobs.flash.saved'
+          : await engine.updateJob(edited.job.id, input, c.get('user'))
+      const key = edited === null ? 'jobs.flash.created' : 'jobs.flash.saved'
       return redirectWith(c, `/jobs/${job.id}`, key, { name: job.name })
     } catch (error) {
       if (isProblem(error, 'validation_failed')) return wrong(error.errors)
+      // The stored one is lost: it has to be typed again.
+      if (isProblem(error, 'secret_unreadable')) {
+        return wrong([{ field: `config.${error.facts['setting'] ?? ''}`, code: 'required' }])
+      }
       throw error
     }
   }
@@ -161,17 +196,33 @@ export const mountJobs: MountPage = (app, deps) => {
   async function pageOf(c: WebContext, job: Job, now: number, f: Formats) {
     const before = numberOf(c.req.query('before') ?? '')
     const page = { limit: runsPerPage + 1, ...(before === null ? {} : { beforeId: before }) }
-    const [runs, newest, preview, activity] = await Promise.all([
+    const [runs, newest, preview, activity, drills] = await Promise.all([
       listRunsOfJob(db, job.id, page),
       listRunsOfJob(db, job.id, { limit: chartRuns }),
       engine.previewRetention(job.id),
       listActivity(db, { jobId: job.id, limit: 200 }),
+      drillsOfJob(db, job.id, shownDrills),
     ])
     const openRun = newest.find((run) => run.finishedAt === null) ?? null
     const skipped = activity.filter((entry) => entry.action === 'run.skipped').slice(0, 10)
     const later = before !== null
-    const facts = { job, runs, newest, preview, skipped, openRun, pageSize: runsPerPage, later }
-    return jobPageView(facts, now, c.get('language'), c.get('t'), f)
+    const proof = {
+      drills,
+      running: engine.drilling().includes(job.id),
+      possible: possibleDepths(job),
+      failure: drilling.failureOf(String(job.id)),
+    }
+    const shown = { runs, newest, preview, skipped, openRun, drills: proof }
+    return jobPageView({ job, ...shown, pageSize: runsPerPage, later }, now, c.get('language'), c.get('t'), f)
+  }
+
+  function possibleDepths(job: Job): readonly DrillDepth[] {
+    return depthsOfType(sources.find((one) => one.id === job.type))
+  }
+
+  async function editedOf(c: WebContext): Promise<EditedJob> {
+    const job = await jobOf(c)
+    return { job, secrets: sources.find((one) => one.id === job.type)?.secrets ?? [] }
   }
 
   async function jobOf(c: WebContext): Promise<Job> {

@@ -15,13 +15,14 @@ export function typeHint(type: string, t: T): string {
   return isKey(key) ? t(key) : ''
 }
 
+/** Settings that name the thing itself. No other is shown: it might be a secret. */
+const naming = ['app_id', 'source_path', 'database', 'parts']
+
 /** The thing itself: an app's id, a path, a database, system parts. Empty when the settings name nothing. */
 export function thingOf(config: Job['config']): string {
-  const values = Object.values(config)
-  const text = values.find((value) => typeof value === 'string' && value !== '')
-  if (typeof text === 'string') return text
-  const list = values.find((value) => Array.isArray(value) && value.length > 0)
-  return Array.isArray(list) ? list.map(String).join(', ') : ''
+  const [thing] = naming.map((key) => config[key]).filter((value) => value !== undefined)
+  if (typeof thing === 'string') return thing
+  return Array.isArray(thing) ? thing.map(String).join(', ') : ''
 }
 
 function isKey(key: string): key is MessageKey {

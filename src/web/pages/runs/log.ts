@@ -1,6 +1,6 @@
-// Reads what the page shows of a run's log: its end, with the cursor to go on from.
+// Reads what a page shows of a log: its end, with the cursor to go on from.
 import { stat } from 'node:fs/promises'
-import { readRunLog, runLogPath } from '../../../engine/run-log.ts'
+import { readLogFile } from '../../../engine/log-file.ts'
 
 /** Bytes of the log in the page itself; the whole is a link. */
 export const shownLogBytes = 48 * 1024
@@ -14,10 +14,10 @@ export interface LogEnd {
 }
 
 /** The last lines of the log, whole ones, at most `maxBytes`. A log that is not there reads as empty. */
-export async function endOfLog(dataDir: string, runId: number, maxBytes: number): Promise<LogEnd> {
-  const size = await sizeOf(runLogPath(dataDir, runId))
+export async function endOfLog(path: string, maxBytes: number): Promise<LogEnd> {
+  const size = await sizeOf(path)
   const from = Math.max(0, size - maxBytes)
-  const piece = await readRunLog(dataDir, runId, from, size - from)
+  const piece = await readLogFile(path, from, size - from)
   if (from === 0) return { text: piece.text, next: piece.next, before: 0 }
   const cut = piece.text.indexOf('\n') + 1
   // Half a character at the beginning was read as a replacement of another length: count from the end.
@@ -26,12 +26,12 @@ export async function endOfLog(dataDir: string, runId: number, maxBytes: number)
 }
 
 /** The log from a byte on, in pieces, up to its end as it is now. */
-export function streamLog(dataDir: string, runId: number, from: number): ReadableStream<Uint8Array> {
+export function streamLog(path: string, from: number): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   let cursor = from
   return new ReadableStream({
     async pull(controller) {
-      const piece = await readRunLog(dataDir, runId, cursor, 256 * 1024)
+      const piece = await readLogFile(path, cursor, 256 * 1024)
       if (piece.text !== '') controller.enqueue(encoder.encode(piece.text))
       if (piece.end || piece.next === cursor) controller.close()
       cursor = piece.next

@@ -1,6 +1,7 @@
 import { appendFile, mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { eventsOf } from '../../../../test/support/events.ts'
 import { htmlProblems, visibleText } from '../../../../test/support/html.ts'
 import { failed, running, seedJob, seedRun } from '../../../../test/support/job-seeds.ts'
 import { testNow, testWeb, type TestWeb } from '../../../../test/support/web.ts'
@@ -69,6 +70,7 @@ describe('a run’s page', () => {
     expect(html).not.toContain('data-live')
     expect(html).not.toContain('refresh')
     expect(html).toContain('href="/archives/jerry_nextcloud_20261121"')
+    expect(html).toContain('href="/restore/jerry_nextcloud_20261121"')
   })
 
   test('of a long log the last whole lines are shown, with a link to all of it', async () => {
@@ -253,24 +255,3 @@ describe('the list', () => {
     expect(text).toContain('No run yet.')
   })
 })
-
-interface Event {
-  readonly event: string
-  readonly data: unknown
-}
-
-/** The events of a stream, comments left out. */
-async function* eventsOf(response: Response): AsyncGenerator<Event> {
-  const decoder = new TextDecoder()
-  let text = ''
-  for await (const chunk of response.body ?? []) {
-    text += decoder.decode(chunk, { stream: true })
-    const blocks = text.split('\n\n')
-    text = blocks.pop() ?? ''
-    for (const block of blocks) {
-      const event = /^event: (.*)$/m.exec(block)?.[1]
-      const data = /^data: (.*)$/m.exec(block)?.[1] ?? ''
-      if (event !== undefined) yield { event, data: event === 'end' ? data : JSON.parse(data) }
-    }
-  }
-}

@@ -1,5 +1,6 @@
 // The run page with its live log, and the list of runs with the queue.
 import { isProblem, Problem } from '../../../domain/problem.ts'
+import { runLogPath } from '../../../engine/run-log.ts'
 import { getJob, listJobs } from '../../../store/jobs.ts'
 import { getRun, listRuns, openRuns, runLogTail } from '../../../store/runs.ts'
 import { redirectWith } from '../../flash.ts'
@@ -44,7 +45,7 @@ export const mountRuns: MountPage = (app, { db, engine, config, clock, sources }
     const { run, job } = await runOf(c)
     const t = c.get('t')
     const status = runStatusView(run, job, clock.now(), t, c.get('f'), laneOf(job, sources))
-    const log = await endOfLog(config.dataDir, run.id, shownLogBytes)
+    const log = await endOfLog(runLogPath(config.dataDir, run.id), shownLogBytes)
     // Old log files go before the rows do, whose last lines then stand in.
     const tail = log.next === 0 && !status.open ? await runLogTail(db, run.id) : null
     const page = {
@@ -73,7 +74,7 @@ export const mountRuns: MountPage = (app, { db, engine, config, clock, sources }
       c.header('Content-Disposition', `attachment; filename="backupmanager-run-${run.id}.log"`)
     }
     c.header('Content-Type', 'text/plain; charset=utf-8')
-    return c.body(streamLog(config.dataDir, run.id, from))
+    return c.body(streamLog(runLogPath(config.dataDir, run.id), from))
   })
 
   app.get('/runs/:id/events', async (c) => liveRun(c, (await runOf(c)).run.id))

@@ -24,6 +24,8 @@ const job: Job = {
   createdAt: 0,
   updatedAt: 0,
   nextRunAt: null,
+  drill: null,
+  nextDrillAt: null,
   retentionHold: null,
 }
 const run: Run = {

@@ -5,6 +5,8 @@ import { triggerInWords } from '../../actor.ts'
 import type { Lane } from '../../../sources/source.ts'
 import type { Formats, T } from '../../i18n.ts'
 import { problemText, type ProblemText, warningText } from '../../problem-text.ts'
+import { archivePath } from '../archives/state.ts'
+import { restorePath } from '../restore/choose-view.ts'
 import { shapes, stateOfRun, type ShownState, type Tone } from './state.ts'
 import { stepsOf, type ShownStep } from './steps.ts'
 import { isTerminal } from '../../../domain/run-state.ts'
@@ -13,6 +15,8 @@ export interface ShownFact {
   readonly label: string
   readonly value: string
   readonly href?: string
+  /** What can be done with it. */
+  readonly action?: { readonly label: string; readonly href: string }
 }
 
 export interface RunStatusView {
@@ -154,7 +158,10 @@ function factsOf(run: Run, t: T, f: Formats): readonly ShownFact[] {
     facts.push({
       label: t('runs.fact.archive'),
       value: run.archiveName,
-      ...(there ? { href: `/archives/${encodeURIComponent(run.archiveName)}` } : {}),
+      ...(there && {
+        href: archivePath(run.archiveName),
+        action: { label: t('runs.restore'), href: restorePath(run.archiveName) },
+      }),
     })
   }
   return facts

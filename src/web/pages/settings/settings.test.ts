@@ -50,11 +50,11 @@ test('values are stored in their own units', async () => {
 
 test.each([
   ['verifyEveryDays', '-1', 'must be a whole number'],
-  ['verifyEveryDays', '3651', 'between 0 and 3650'],
-  ['generalLaneSize', '0', 'between 1 and 16'],
+  ['verifyEveryDays', '3651', '(0 to 3650)'],
+  ['generalLaneSize', '0', '(1 to 16)'],
   ['generalLaneSize', '1.5', 'must be a whole number'],
   ['generalLaneSize', '', 'This is needed'],
-  ['defaultTimeoutS', '0.5', 'between 1 and 43200'],
+  ['defaultTimeoutS', '0.5', '(1 to 43200)'],
   ['historyDays', '1e3', 'must be a whole number'],
   ['catchUpSpreadMin', '<b>', 'must be a whole number'],
   ['diskReserveBytes', 'much', 'not a size'],
