@@ -1,15 +1,12 @@
 // A directory backup against the plain tools: the same tree, interleaved, through the real root helper process.
 import { execFileSync } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createHelper } from '../../src/sys/helper-client.ts'
-import { median, report, residentBytes, timed } from './measure.ts'
+import { backUp, makeTree, MiB } from './archives.ts'
+import { median, report, timed } from './measure.ts'
 
-const MiB = 1024 * 1024
 const rounds = 5
-const entry = join(import.meta.dirname, '../../bin/backupmanager.js')
 
 export interface CustomDirFigures {
   /** Medians in milliseconds. */
@@ -95,66 +92,4 @@ function plainTar(folder: string, tree: string, sync: boolean): void {
   const out = join(folder, 'out.tar')
   execFileSync('tar', ['-cf', out, '-C', folder, tree.slice(folder.length + 1)])
   if (sync) execFileSync('sync', [out])
-}
-
-async function backUp(folder: string, tree: string): Promise<{ peak: number }> {
-  const helper = createHelper({
-    target: { kind: 'direct', entry },
-    env: {
-      BM_ARCHIVES_DIR: join(folder, 'archives'),
-      BM_DATA_DIR: join(folder, 'data'),
-      BM_YUNOHOST: join(folder, 'no-yunohost'),
-    },
-  })
-  let peak = 0
-  // The kernel keeps the peak itself; it only has to be asked before the process is gone.
-  const watch = setInterval(() => (peak = Math.max(peak, childrenPeak())), 20)
-  try {
-    await helper.call('source.produce', {
-      type: 'custom_dir',
-      settings: { source_path: tree },
-      archive: {
-        name: `bench_tree_${tree.length}`,
-        createdAt: Date.now(),
-        timeZone: 'UTC',
-        description: '',
-        app: 'tree',
-        instance: { id: 'bench', name: 'bench', url: 'http://127.0.0.1' },
-        job: { uid: 'bench', name: 'bench' },
-        backupmanagerVersion: '0',
-      },
-    })
-  } finally {
-    clearInterval(watch)
-  }
-  return { peak }
-}
-
-function childrenPeak(): number {
-  const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'latin1').trim().split(' ')
-  const peaks = children.filter((pid) => pid !== '').map((pid) => peakOf(Number(pid)))
-  return Math.max(0, ...peaks)
-}
-
-function peakOf(pid: number): number {
-  try {
-    const { peak } = residentBytes(pid)
-    return Number.isFinite(peak) ? peak : 0
-  } catch {
-    // It ended between the two looks.
-    return 0
-  }
-}
-
-/** Files of equal sizes in folders of a hundred, with contents that do not shrink. */
-function makeTree(root: string, files: number, total: number): void {
-  const contents = randomBytes(Math.floor(total / files))
-  for (let n = 0; n < files; n += 1) {
-    const folder = join(root, `d${Math.floor(n / 100)}`)
-    if (n % 100 === 0) mkdirSync(folder, { recursive: true })
-    contents.writeUInt32LE(n, 0)
-    const fd = openSync(join(folder, `file ${n}`), 'w')
-    writeSync(fd, contents)
-    closeSync(fd)
-  }
 }

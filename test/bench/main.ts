@@ -1,15 +1,19 @@
 // `npm run bench`: the figures of the bars, measured on this machine now. Ratios are against the plain tool in the same run.
-// `-- retention server custom-dir` runs only some.
+// `-- retention server custom-dir restore` runs only some.
+import { benchContents } from './contents.ts'
 import { benchCustomDir } from './custom-dir.ts'
 import { benchRetention } from './decisions.ts'
+import { benchRestore } from './restore.ts'
 import { benchServer } from './server.ts'
 
 const all: Readonly<Record<string, () => Promise<void>>> = {
   retention: benchRetention,
   server: benchServer,
+  contents: benchContents,
   'custom-dir': async () => {
     await benchCustomDir()
   },
+  restore: benchRestore,
 }
 
 const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(all)

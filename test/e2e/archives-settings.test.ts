@@ -103,18 +103,22 @@ const looks: readonly (readonly [string, Look])[] = [
   ['phone-dark', { theme: 'dark', width: 320 }],
 ]
 
-test.each(looks)('%s: no page has a fault, and every page fits', async (lookName, look) => {
-  const { url } = await served((await filled()).app)
-  const page = await browser.page(look)
-  const complained = complaints(page)
-  for (const [name, path] of Object.entries(pages)) {
-    await page.goto(url + path)
-    await screenshot(page, `${name}-${lookName}`)
-    expect([name, ...(await accessibilityFaults(page))]).toEqual([name])
-    expect([name, ...(await tooWide(page))]).toEqual([name])
-  }
-  expect(complained.filter((text) => !text.includes('status of 404'))).toEqual([])
-})
+test.each(looks)(
+  '%s: no page has a fault, and every page fits',
+  { timeout: 120_000 },
+  async (lookName, look) => {
+    const { url } = await served((await filled()).app)
+    const page = await browser.page(look)
+    const complained = complaints(page)
+    for (const [name, path] of Object.entries(pages)) {
+      await page.goto(url + path)
+      await screenshot(page, `${name}-${lookName}`)
+      expect([name, ...(await accessibilityFaults(page))]).toEqual([name])
+      expect([name, ...(await tooWide(page))]).toEqual([name])
+    }
+    expect(complained.filter((text) => !text.includes('status of 404'))).toEqual([])
+  },
+)
 
 test('a page with its files weighs less than 100 KB', async () => {
   const { url } = await served((await filled()).app)

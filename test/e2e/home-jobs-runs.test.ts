@@ -31,8 +31,12 @@ const pages: Readonly<Record<string, (m: Morning) => string>> = {
   'new-app': () => '/jobs/new?type=ynh_app',
   'new-system': () => '/jobs/new?type=ynh_system',
   'new-folder': () => '/jobs/new?type=custom_dir',
+  'new-mysql': () => '/jobs/new?type=mysql',
+  'new-postgresql': () => '/jobs/new?type=postgresql',
+  'edit-database': ({ database }) => `/jobs/${database}/edit`,
   edit: ({ folder }) => `/jobs/${folder}/edit`,
   job: ({ job }) => `/jobs/${job}`,
+  'job-database': ({ database }) => `/jobs/${database}`,
   'job-held': () => '/jobs/1',
   'job-new': () => '/jobs/7',
   retention: ({ job }) => `/jobs/${job}/retention`,
@@ -83,10 +87,13 @@ describe.each(looks)('%s', (lookName, look) => {
     await page.locator('[name="preset"][value="custom"]').check()
     await page.locator('[name="cron_expr"]').fill('every night')
     await page.locator('[name="retention.daily"]').fill('')
+    await page.locator('details:has([name^="config.restore"]) > summary').click()
+    await page.locator('[name^="config.restore.firewall_ports"]').fill('http')
     await page.locator('form[data-preview] button.primary').click()
     await page.locator('.field-error').first().waitFor()
     await screenshot(page, `wrong-${lookName}`)
     expect(await page.locator('[name="cron_expr"]').inputValue()).toBe('every night')
+    expect(await page.locator('[name^="config.restore.firewall_ports"]').inputValue()).toBe('http')
     expect(await accessibilityFaults(page)).toEqual([])
     expect(await tooWide(page)).toEqual([])
   })

@@ -2,20 +2,25 @@
 // Nothing executes runs (the engine is not started), so a started run stays queued.
 import type { Kysely } from 'kysely'
 import { pino } from 'pino'
+import type { DrillResult } from '../../src/domain/drill.ts'
 import type { FieldError } from '../../src/domain/problem.ts'
 import { Problem } from '../../src/domain/problem.ts'
 import type {
   CatalogueScan,
   InstalledApp,
+  SourceOffers,
   Verb,
   VerbArgs,
   VerbResults,
 } from '../../src/domain/helper-protocol.ts'
+import type { RestorePlan } from '../../src/domain/restore.ts'
 import { createEngine, type EngineControl } from '../../src/engine/create.ts'
 import type { AnySource } from '../../src/sources/source.ts'
 import type { Schema } from '../../src/store/schema.ts'
 import type { Clock } from '../../src/sys/clock.ts'
 import type { Helper } from '../../src/sys/helper-client.ts'
+import { createVault } from '../../src/sys/vault.ts'
+import { fakeContents, type FakeContents } from './fake-contents.ts'
 
 /** What the stand-in helper finds on the machine; a test changes it as it likes. */
 export interface FakeMachine {
@@ -30,6 +35,16 @@ export interface FakeMachine {
   readonly damaged: Map<string, string>
   /** Verifications wait for it. */
   verifyGate: Promise<void>
+  /** Settings that `source.check` was asked about, the last ones last. */
+  readonly checked: unknown[]
+  /** What `drill.run` answers. */
+  drill: DrillResult
+  /** What `source.offers` answers, by type. */
+  readonly offers: Map<string, SourceOffers>
+  /** What is in every archive. */
+  readonly contents: FakeContents
+  /** What `restore.plan` answers. */
+  plan: (args: VerbArgs['restore.plan']) => RestorePlan
   /** Every verb is refused with it. */
   broken: Problem | null
   /** Names that were deleted, in their order. */
@@ -59,6 +74,7 @@ export async function fakeEngine(deps: {
     clock: deps.clock,
     log: pino({ level: 'silent' }),
     version: '0.0.0-test',
+    vault: await createVault(deps.dataDir),
     dataDir: deps.dataDir,
     timeZone: deps.timeZone ?? 'Europe/Paris',
     instance: {
@@ -67,7 +83,8 @@ export async function fakeEngine(deps: {
       url: 'https://jerry.example/backup',
     },
   })
-  return { engine, machine }
+  // No tar lies behind these archives: what is in them is what the test says.
+  return { engine: { ...engine, contents: machine.contents }, machine }
 }
 
 function fakeMachine(): FakeMachine {
@@ -88,12 +105,31 @@ function fakeMachine(): FakeMachine {
     unfinished: [],
     damaged: new Map(),
     verifyGate: Promise.resolve(),
+    checked: [],
+    drill: { verdict: 'passed', findings: [{ code: 'files_compared', facts: { files: 12_402 } }] },
+    offers: new Map(),
+    contents: fakeContents(),
+    plan: (args) => ({
+      archive: args.archive,
+      type: args.type,
+      target: args.options.target_path ?? args.options.target_database ?? '/srv/photos',
+      steps: [{ code: 'extract_files', facts: { files: 3, bytes: 4096, path: '/srv/photos' } }],
+      warnings: [],
+      refusals: [],
+      replaces: false,
+      safety: null,
+      bytes: 4096,
+      files: 3,
+    }),
     broken: null,
     deleted: [],
   }
 }
 
 type Answers = { [V in Verb]: (args: VerbArgs[V]) => Promise<VerbResults[V]> }
+
+/** Reading archives needs archives: see `test/support/server.ts`. */
+const notHere = () => Promise.reject(new Problem('helper_refused', { detail: 'the fake has no archives' }))
 
 function fakeHelper(db: Kysely<Schema>, machine: FakeMachine): Helper {
   const answers: Answers = {
@@ -103,10 +139,23 @@ function fakeHelper(db: Kysely<Schema>, machine: FakeMachine): Helper {
       parts: machine.parts,
       version: machine.yunohostVersion,
     }),
-    'source.check': async () => ({ errors: machine.checkErrors }),
+    'source.check': async ({ settings }) => {
+      machine.checked.push(settings)
+      return { errors: machine.checkErrors }
+    },
     'source.estimate': async () => ({ bytes: 412 * 2 ** 20, files: 1200 }),
     'source.produce': async () =>
       Promise.reject(new Problem('helper_refused', { detail: 'the fake makes none' })),
+    'source.offers': async ({ type }) =>
+      machine.offers.get(type) ?? {
+        missingTool: machine.yunohostVersion === null && type.startsWith('ynh_') ? 'yunohost' : null,
+        databases: null,
+        error: null,
+      },
+    'restore.plan': async (args) => machine.plan(args),
+    'restore.apply': async () => ({ status: 'success', problem: null, remarks: [] }),
+    'restore.recover': async () => ({ found: false, status: 'rolled_back', problem: null, remarks: [] }),
+    'drill.run': async () => machine.drill,
     hook: async () => ({ exitCode: 0 }),
     'catalogue.scan': async () => ({ archives: await present(db), unfinished: machine.unfinished }),
     'catalogue.read': async ({ names }) => ({
@@ -132,6 +181,12 @@ function fakeHelper(db: Kysely<Schema>, machine: FakeMachine): Helper {
       machine.deleted.push(name)
       return { removed: [`${name}.tar`, `${name}.info.json`] }
     },
+    'archive.members': notHere,
+    'archive.bytes': notHere,
+    'archive.member': notHere,
+    'archive.extract': notHere,
+    'archive.compare': notHere,
+    'archive.import': notHere,
     recover: async () => ({ killed: 0, removed: [] }),
   }
   return {

@@ -2,8 +2,10 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Kysely } from 'kysely'
+import type { Drill } from '../../src/domain/drill.ts'
 import type { RunStatus } from '../../src/domain/run.ts'
 import { runLogPath } from '../../src/engine/run-log.ts'
+import { insertDrill } from '../../src/store/drills.ts'
 import type { Schema } from '../../src/store/schema.ts'
 import { seedArchives } from './archives.ts'
 import { failed, running, seedJob, seedRun } from './job-seeds.ts'
@@ -16,6 +18,7 @@ export interface Morning {
   /** Ids of jobs and runs worth opening. */
   readonly job: number
   readonly folder: number
+  readonly database: number
   readonly runningRun: number
   readonly failedRun: number
   readonly warnedRun: number
@@ -31,19 +34,27 @@ export async function seedMorning(web: TestWeb): Promise<Morning> {
     version: '1',
   }))
   const retention = { mode: 'gfs', daily: 7, weekly: 4, monthly: 3, yearly: 0 } as const
-  const good = await seedJob(engine, { name: 'nocodb', config: { app_id: 'nocodb' }, retention })
-  const cloud = await seedJob(engine, { name: 'nextcloud', retention })
+  const drill = { depth: 'read', everyDays: 14 } as const
+  const good = await seedJob(engine, { name: 'nocodb', config: { app_id: 'nocodb' }, retention, drill })
+  const cloud = await seedJob(engine, { name: 'nextcloud', retention, drill })
   const warden = await seedJob(engine, { name: 'vaultwarden', config: { app_id: 'vaultwarden' } })
   const system = await seedJob(engine, { name: 'system', type: 'ynh_system', config: { parts: [] } })
   const source = {
     source_path: '/opt/photos-of-the-family/and/a-very-long-path',
     excludes: ['cache/', '*.tmp'],
   }
+  const recipe = {
+    system_user: { name: 'photos', home: '/opt/photos-of-the-family', shell: '/usr/sbin/nologin' },
+    systemd_service: { name: 'photos.service' },
+    permissions: { owner: 'photos:photos', mode: '0750' },
+    firewall_ports: [8080, 8443],
+    post_restore_commands: ['/opt/photos-of-the-family/bin/photos check --everything --and-then-some-more'],
+  }
   const hooks = { preBackup: 'systemctl stop photos', postBackup: 'systemctl start photos' }
   const folder = await seedJob(engine, {
     name: 'photos of the whole family, all years',
     type: 'custom_dir',
-    config: source,
+    config: { ...source, restore: recipe },
     cronExpr: '30 4 * * 0',
     hooks,
   })
@@ -53,11 +64,23 @@ export async function seedMorning(web: TestWeb): Promise<Morning> {
     type: 'custom_dir',
     config: { source_path: '/opt/new', excludes: [] },
   })
+  const names = ['gitea', 'nextcloud', 'roundcube', 'wordpress', 'wordpress__2']
+  const asked = { missingTool: null, databases: names, error: null }
+  web.machine.offers.set('mysql', asked)
+  const refused = 'could not connect to server: No such file or directory (/run/postgresql/.s.PGSQL.5432)'
+  web.machine.offers.set('postgresql', { missingTool: null, databases: null, error: refused })
+  const reached = { host: '127.0.0.1', port: 3306, user: 'backup', password: 'secret of the test' }
+  const database = await seedJob(engine, {
+    name: 'tables of the wiki',
+    type: 'mysql',
+    config: { database: 'wordpress__2', ...reached },
+    drill: { depth: 'load', everyDays: 30 },
+  })
   // Made long ago, or all would be too young to be overdue.
   await db
     .updateTable('jobs')
     .set({ created_at: testNow - 90 * day })
-    .where('name', '<>', 'new one')
+    .where('name', 'not in', ['new one', database.name])
     .execute()
 
   // In one transaction: hundreds of them would each wait for the disk.
@@ -98,7 +121,35 @@ export async function seedMorning(web: TestWeb): Promise<Morning> {
     await writeFile(path, lines.join(''))
   }
   await db.updateTable('jobs').set({ retention_hold: 'verify_failed' }).where('id', '=', good.id).execute()
-  return { job: cloud.id, folder: folder.id, runningRun, failedRun, warnedRun }
+  for (let ago = 90; ago > 0; ago -= 14) await seedDrill(db, good.id, { finishedAt: testNow - ago * day })
+  const long =
+    '2026/a name with spaces and no end at all, as a camera with too much to say would give it.jpeg'
+  await seedDrill(db, cloud.id, { verdict: 'inconclusive', findings: [{ code: 'no_space', facts: {} }] })
+  await seedDrill(db, cloud.id, {
+    verdict: 'failed',
+    depth: 'extract',
+    findings: [
+      { code: 'bytes_read', facts: { bytes: 38 * gib } },
+      ...Array.from({ length: 20 }, () => ({ code: 'file_differs', facts: { path: long } }) as const),
+    ],
+  })
+  return { job: cloud.id, folder: folder.id, database: database.id, runningRun, failedRun, warnedRun }
+}
+
+/** A test restore that passed yesterday, unless the seed says otherwise. */
+function seedDrill(db: Kysely<Schema>, jobId: number, change: Partial<Drill>): Promise<Drill> {
+  const finishedAt = change.finishedAt ?? testNow - day
+  return insertDrill(db, {
+    jobId,
+    archiveName: 'jerry_nextcloud_20261120',
+    depth: 'read',
+    verdict: 'passed',
+    findings: [{ code: 'bytes_read', facts: { bytes: gib } }],
+    actor: 'scheduler',
+    startedAt: finishedAt - 60_000,
+    finishedAt,
+    ...change,
+  })
 }
 
 type History = Parameters<typeof history> extends [unknown, ...infer Rest] ? Rest : never
