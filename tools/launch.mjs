@@ -2,7 +2,7 @@
 // Plain JavaScript that Node.js 18 understands. usage: launch.mjs demo|start|test|bench|check [arguments]
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -17,11 +17,17 @@ const testTools = {
   curl: 'curl',
   getfacl: 'acl',
   getfattr: 'attr',
+  mariadb: 'mariadb-client',
+  'mariadb-install-db': 'mariadb-server',
+  psql: 'postgresql-client',
   setcap: 'libcap2-bin',
   python3: 'python3',
   tar: 'tar',
 }
-const testFiles = { '/usr/lib/x86_64-linux-gnu/libnss_wrapper.so': 'libnss-wrapper' }
+const testFiles = {
+  '/usr/lib/x86_64-linux-gnu/libnss_wrapper.so': 'libnss-wrapper',
+  '/usr/lib/postgresql/*/bin/initdb': 'postgresql',
+}
 
 /** Not in everybody's PATH. */
 const systemFolders = ['/usr/sbin', '/sbin']
@@ -76,9 +82,16 @@ function missingTools() {
     )
   const tools = Object.entries(testTools).filter(([file]) => !there(file))
   const files = Object.entries(testFiles).filter(
-    ([file]) => !existsSync(file) && !existsSync(file.replace('x86_64', 'aarch64')),
+    ([file]) => !found(file) && !found(file.replace('x86_64', 'aarch64')),
   )
   return [...tools, ...files].map(([, name]) => name)
+}
+
+/** Whether there is such a file; one folder of its path may be `*`. */
+function found(file) {
+  const [before, after] = file.split('/*/')
+  if (after === undefined) return existsSync(file)
+  return existsSync(before) && readdirSync(before).some((name) => existsSync(join(before, name, after)))
 }
 
 /** As root on Debian the packages are installed; anybody else is told exactly what is missing. */

@@ -1,6 +1,6 @@
 // `npm run demo`: a real instance on loopback, real jobs through the same engine that a user uses, with a table of what
 // happened. `-- --once` ends after the table; the exit code is not 0 when anything was not as it should be.
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { hostname, tmpdir } from 'node:os'
 import { existsSync } from 'node:fs'
@@ -11,9 +11,10 @@ import type { Instance } from '../../src/cli/context.ts'
 import { parseConfig, type Config } from '../../src/config.ts'
 import { formatBytes } from '../../src/domain/bytes.ts'
 import type { Job, JobInput } from '../../src/domain/job.ts'
+import { planDigest } from '../../src/sys/plan-digest.ts'
 import type { Run } from '../../src/domain/run.ts'
 import { archivesOfJob } from '../../src/store/archives.ts'
-import { printTable } from '../../src/cli/output.ts'
+import { printTable, text } from '../../src/cli/output.ts'
 import { createFakeYunohost } from '../../test/support/fake-yunohost.ts'
 import { makeAwkwardTree } from './awkward-tree.ts'
 
@@ -87,6 +88,42 @@ async function demonstrate(it: Instance): Promise<void> {
   }
   await showRetention(it, photos)
   await verifyAll(it, jobs)
+  await loseAndRestore(it, photos)
+}
+
+/** A directory is lost, and comes back from its newest archive. */
+async function loseAndRestore(it: Instance, job: Job): Promise<void> {
+  const newest = (await archivesOfJob(it.db, job.id))[0]
+  if (!newest) throw new Error('nothing to restore')
+  const lost = join(folder, 'photos')
+  const before = await listing(lost)
+  await rm(lost, { recursive: true })
+  out.write(`\nRestore of ${newest.name} after ${lost} was deleted:\n`)
+  const input = { options: {} }
+  const plan = await it.engine.planRestore(newest.name, input)
+  const queued = await it.engine.startRestore(newest.name, { ...input, digest: planDigest(plan) }, 'demo')
+  const ended = await it.engine.waitForRestore(queued.id, stop.signal)
+  for (const step of ended.steps)
+    out.write(`  ${step.state} ${text(`restore.step.${step.code}`, step.facts)}\n`)
+  if (ended.status !== 'success')
+    complaints.push(`the restore ended as ${ended.status} (${ended.errorCode ?? ''})`)
+  const after = existsSync(lost) ? await listing(lost) : []
+  // What the job leaves out is not in the archive.
+  const kept = before.filter((name) => !/(^|\/)cache(\/|$)|\.tmp$/.test(name))
+  if (JSON.stringify(after) !== JSON.stringify(kept)) complaints.push('the restored directory is another one')
+  else out.write(`  ${after.length} files and directories are back\n`)
+}
+
+/** Names as bytes, in a latin1 text: not all of them are UTF-8. */
+async function listing(directory: string, below = ''): Promise<string[]> {
+  const here = Buffer.from(`${Buffer.from(directory).toString('latin1')}/${below}`, 'latin1')
+  const found: string[] = []
+  for (const entry of await readdir(here, { encoding: 'buffer', withFileTypes: true })) {
+    const name = `${below}${entry.name.toString('latin1')}`
+    found.push(name)
+    if (entry.isDirectory()) found.push(...(await listing(directory, `${name}/`)))
+  }
+  return found.toSorted()
 }
 
 async function backUp(it: Instance, job: Job) {
