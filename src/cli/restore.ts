@@ -1,6 +1,6 @@
 // `archive restore` and `restore …`: bringing archives back, looking at restores, stopping them.
 import { createInterface } from 'node:readline/promises'
-import { Option, type Command } from 'commander'
+import type { Command } from 'commander'
 import { invalid, Problem } from '../domain/problem.ts'
 import type { Restore, RestoreOptions, RestorePlan } from '../domain/restore.ts'
 import { planDigest } from '../sys/plan-digest.ts'
@@ -53,9 +53,7 @@ export function addArchiveRestore(archive: Command, context: CliContext, done: (
     .option('--host <host>', 'databases: connect to this host')
     .option('--port <port>', 'databases: connect to this port')
     .option('--socket <path>', 'databases: connect by this socket')
-    .addOption(
-      new Option('--password-file <file>', 'databases: file with the password; - reads standard input'),
-    )
+    .option('--password-file <file>', 'databases: file with the password; - reads standard input')
     .option('--yes', 'do not ask')
     .option('--json', 'print JSON')
     .action((name: string, flags: RestoreFlags, command: Command) =>

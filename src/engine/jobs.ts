@@ -16,7 +16,7 @@ import {
 import { openRuns, runIdsOfJob } from '../store/runs.ts'
 import type { EngineDeps } from './deps.ts'
 import type { Actor } from './engine.ts'
-import { checkJobInput, type CheckedInput } from './job-input.ts'
+import { checkJobInput, isObject, type CheckedInput } from './job-input.ts'
 import { removeRunLogs } from './run-log.ts'
 import { completeSecrets, jobPlace, openConfig, sealConfig } from './secrets.ts'
 
@@ -169,10 +169,6 @@ async function accepted(deps: EngineDeps, input: JobInput, uid: string, editing?
 function nextRun(deps: EngineDeps, enabled: boolean, cronExpr: string): number | null {
   const cron = parseCron(cronExpr, deps.timeZone)
   return enabled && cron.ok ? cron.schedule.next(deps.clock.now()) : null
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** Names differ in more than case, also in letters beyond ASCII, which the database does not fold. */
