@@ -18,14 +18,20 @@ const testTools = {
   getfacl: 'acl',
   getfattr: 'attr',
   mariadb: 'mariadb-client',
+  nginx: 'nginx-light',
+  openssl: 'openssl',
   'mariadb-install-db': 'mariadb-server',
   psql: 'postgresql-client',
+  rsync: 'rsync',
   setcap: 'libcap2-bin',
+  sshd: 'openssh-server',
+  ssh: 'openssh-client',
   python3: 'python3',
   tar: 'tar',
 }
 const testFiles = {
   '/usr/lib/x86_64-linux-gnu/libnss_wrapper.so': 'libnss-wrapper',
+  '/usr/lib/nginx/modules/ngx_http_headers_more_filter_module.so': 'libnginx-mod-http-headers-more-filter',
   '/usr/lib/postgresql/*/bin/initdb': 'postgresql',
 }
 
