@@ -39,6 +39,8 @@ export interface Places {
   readonly yunohost: readonly string[]
   /** In front of `/etc/passwd`, `/etc/systemd/system` and the like; empty but in tests. */
   readonly systemRoot: string
+  /** What other instances send by rsync arrives below it; absent: nothing does. */
+  readonly inboxDir?: string
 }
 
 /** @typeParam S the settings, as the schema returns them. */

@@ -113,6 +113,8 @@ export function unpack(archive: string, into: string, by: 'tar' | 'python'): str
       '--xattrs-include=*',
       '--acls',
       '--same-owner',
+      // As all of ours do, and the page on the format says: links with several names come behind their directories.
+      '--delay-directory-restore',
     ])
   } else {
     execFileSync('python3', ['-c', extract, archive, into])

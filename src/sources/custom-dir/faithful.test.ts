@@ -20,7 +20,7 @@ function asPython(tree: ReturnType<typeof treeOf>): unknown {
     Object.entries(tree).map(([path, entry]) => {
       const { attributes: _, mtime, ...rest } = entry
       const microseconds = Math.round(Number(BigInt(String(mtime)) / 10_000n) / 100)
-      return [path, rest['target'] === undefined ? { ...rest, microseconds } : { ...rest, same: null }]
+      return [path, rest['target'] === undefined ? { ...rest, microseconds } : rest]
     }),
   )
 }

@@ -4,6 +4,7 @@ import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs'
 const bufferSize = 64 * 1024
 
 export interface ListFile {
+  readonly path: string
   /** A name as bytes, in a latin1 string. */
   add(name: string): void
   /** Names so far. */
@@ -33,6 +34,7 @@ export function createList(path: string): ListFile {
     length = 0
   }
   return {
+    path,
     add: (name) => {
       waiting.push(name, '\0')
       length += name.length + 1

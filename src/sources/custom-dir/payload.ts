@@ -1,6 +1,7 @@
 // The payload of the archive: lists the tree, lets GNU tar append it to the draft, and checks that all of it arrived.
 import { archivePaths, type Part } from '../../archive/format.ts'
 import type { Draft } from '../../archive/draft.ts'
+import { pathTable } from '../../archive/path-table.ts'
 import type { TarMember } from '../../archive/tar-scanner.ts'
 import { Problem } from '../../domain/problem.ts'
 import { removeIfExists } from '../../sys/files.ts'
@@ -19,31 +20,42 @@ import { addWalkWarnings, type Warnings } from './warnings.ts'
 export interface Listed {
   readonly totals: WalkTotals
   readonly list: ListFile
+  /**
+   * Symbolic links that have several names; null when there are none. As hard links they would do harm: Python's tarfile,
+   * and so YunoHost, gives the mode of a hard link to the file that the symbolic link leads to, wherever that is.
+   */
+  readonly links: ListFile | null
   readonly directories: Entered
 }
 
-/** Writes the names for tar into the archive's list file. The caller closes and removes it, the latter also after a failure. */
+/** Writes the names for tar into the archive's list files. The caller closes and removes them, the latter also after a failure. */
 export async function listTree(
   settings: Settings,
   source: SourcePath,
   name: string,
   io: SourceIo,
 ): Promise<Listed> {
-  const { list: file } = archivePaths(io.places.archivesDir, name)
+  const files = archivePaths(io.places.archivesDir, name)
   // The draft is ours alone: whatever stands there was left by a crash.
-  await removeIfExists(file)
-  const list = createList(file)
+  for (const file of [files.list, files.links]) await removeIfExists(file)
+  const list = createList(files.list)
+  const late: { links: ListFile | null } = { links: null }
   try {
     const directories = entered()
     for (const parent of [...source.parents, source.self]) list.add(parent)
     const totals = await walkSource(settings, source, io, {
-      onEntry: (path) => list.add(tarName(source, path)),
+      onEntry: (path, _, isLinkedLink) => {
+        const into = isLinkedLink ? (late.links ??= createList(files.links)) : list
+        into.add(tarName(source, path))
+      },
       onEnter: (directory) => directories.add(list.count(), directory),
     })
     list.finish()
-    return { totals, list, directories }
+    late.links?.finish()
+    return { totals, list, links: late.links, directories }
   } catch (error) {
     list.close()
+    late.links?.close()
     throw error
   }
 }
@@ -62,67 +74,95 @@ export function memberWatch(): MemberWatch {
 }
 
 /**
- * Runs tar into the draft; its exit code (0 or 1, or 2 when only single files failed). Throws `disk_full`,
- * `source_missing`, `archive_truncated`, `command_failed`, or what `run` throws.
+ * Runs tar into the draft, and once more for symbolic links with several names: behind all the rest, each a member of its own.
+ * Its exit code (0 or 1, or 2 when only single files failed). Throws `disk_full`, `source_missing`, `source_unreadable`,
+ * `archive_truncated`, `command_failed`, or what `run` throws.
  */
 export async function appendTree(call: {
   readonly draft: Draft
   readonly watch: MemberWatch
   readonly source: SourcePath
   readonly part: Part
-  readonly listFile: string
   readonly listed: Listed
   readonly warnings: Warnings
   readonly io: SourceIo
 }): Promise<number> {
-  const { draft, source, warnings, io, listFile } = call
-  const { totals, list, directories } = call.listed
+  const { draft, source, warnings, io } = call
+  const { totals, list, links, directories } = call.listed
   addWalkWarnings(warnings, source, totals)
-  const names = list.names()
-  const expected = expectMembers(names, call.part.folder, source.self)
-  const wrong = new AbortController()
-  call.watch.begin((member) => {
-    const why = expected.member(member)
-    if (why !== null) wrong.abort(new Problem('source_unreadable', { path: shown(member), detail: why }))
-  })
-  try {
-    const done = io.run('tar', tarArguments(listFile, call.part), {
-      signal: AbortSignal.any([io.signal, wrong.signal]),
-      env: tarEnvironment,
-      stdoutFd: draft.fd,
-      okCodes: [0, 1, 2],
-      onStderrLine: (line) => warnings.tarSaid(line),
+  const total = draft.length() + totals.tarBytes
+  const pass = passes(call, total)
+  const isFailure = (code: number): boolean => code === 2 && warnings.unknown().length > 0
+  let { code, stderrTail, missing } = await pass(list, draft.fd, { apart: false })
+  if (links !== null && !isFailure(code)) {
+    const more = await pass(links, draft.goOn(), { apart: true })
+    code = Math.max(code, more.code)
+    stderrTail += more.stderrTail
+    missing += more.missing
+  }
+  const exchanged = await directories.exchanged(list.names(), io.signal, (name) =>
+    warnings.add({ code: 'file_changed', path: shownPath(name) }),
+  )
+  if (exchanged !== null) {
+    const detail = 'the directory was exchanged while it was backed up'
+    throw new Problem('source_unreadable', { path: shownPath(exchanged), detail })
+  }
+  if (isFailure(code)) {
+    throw new Problem('command_failed', { command: 'tar', detail: stderrTail.slice(-500) })
+  }
+  if (missing > warnings.leftOut()) {
+    const detail = `${missing} of ${totals.entries} files are not in the archive, tar reported ${warnings.leftOut()}`
+    throw new Problem('archive_truncated', { detail })
+  }
+  io.progress(total, total)
+  return code
+}
+
+interface Passed {
+  readonly code: number
+  readonly stderrTail: string
+  /** Names that are not in the archive. */
+  readonly missing: number
+}
+
+/** One run of tar after the other, which know of each other's symbolic links. The list is removed afterwards. */
+function passes(
+  call: Omit<Parameters<typeof appendTree>[0], 'listed'>,
+  total: number,
+): (list: ListFile, stdoutFd: number, options: { readonly apart: boolean }) => Promise<Passed> {
+  const { draft, part, source, warnings, io } = call
+  const links = pathTable()
+  return async (list, stdoutFd, options) => {
+    const names = list.names()
+    const expected = expectMembers(names, part.folder, source.self, links)
+    const wrong = new AbortController()
+    call.watch.begin((member) => {
+      const why = expected.member(member)
+      if (why !== null) wrong.abort(new Problem('source_unreadable', { path: shown(member), detail: why }))
     })
-    const total = draft.length() + totals.tarBytes
-    const { code, stderrTail } = await draft.grow(done, (written) =>
-      io.progress(Math.min(written, total), total),
-    )
-    if (warnings.full()) throw new Problem('disk_full')
-    const { missing, selfMissing } = expected.finish()
-    if (wrong.signal.aborted) throw wrong.signal.reason
-    if (selfMissing) throw new Problem('source_missing', { path: source.shown })
-    const exchanged = await directories.exchanged(list.names(), io.signal, (name) =>
-      warnings.add({ code: 'file_changed', path: shownPath(name) }),
-    )
-    if (exchanged !== null) {
-      const detail = 'the directory was exchanged while it was backed up'
-      throw new Problem('source_unreadable', { path: shownPath(exchanged), detail })
+    try {
+      const done = io.run('tar', tarArguments(list.path, part, options), {
+        signal: AbortSignal.any([io.signal, wrong.signal]),
+        env: tarEnvironment,
+        stdoutFd,
+        okCodes: [0, 1, 2],
+        onStderrLine: (line) => warnings.tarSaid(line),
+      })
+      const { code, stderrTail } = await draft.grow(done, (written) =>
+        io.progress(Math.min(written, total), total),
+      )
+      if (warnings.full()) throw new Problem('disk_full')
+      const { missing, selfMissing } = expected.finish()
+      if (wrong.signal.aborted) throw wrong.signal.reason
+      if (selfMissing) throw new Problem('source_missing', { path: source.shown })
+      return { code, stderrTail, missing }
+    } catch (error) {
+      if (wrong.signal.aborted) throw wrong.signal.reason
+      throw error
+    } finally {
+      names.return(undefined)
+      await removeIfExists(list.path)
     }
-    if (code === 2 && warnings.unknown().length > 0) {
-      throw new Problem('command_failed', { command: 'tar', detail: stderrTail.slice(-500) })
-    }
-    if (missing > warnings.leftOut()) {
-      const detail = `${missing} of ${totals.entries} files are not in the archive, tar reported ${warnings.leftOut()}`
-      throw new Problem('archive_truncated', { detail })
-    }
-    io.progress(total, total)
-    return code
-  } catch (error) {
-    if (wrong.signal.aborted) throw wrong.signal.reason
-    throw error
-  } finally {
-    names.return(undefined)
-    await removeIfExists(listFile)
   }
 }
 

@@ -20,20 +20,20 @@ import { gatherWarnings } from './warnings.ts'
 /** See {@link Source.produce}. Throws `source_missing`, `validation_failed`, `disk_full`, `archive_exists`, … */
 export async function produce(settings: Settings, order: ArchiveOrder, io: SourceIo): Promise<Produced> {
   const watch = memberWatch()
-  const { list } = archivePaths(io.places.archivesDir, order.name)
+  const { list, links } = archivePaths(io.places.archivesDir, order.name)
   let draft: Draft | null = null
   try {
     io.signal.throwIfAborted()
     const source = await usable(settings, io)
     const [tar, yunohost] = await Promise.all([tarVersion(io), yunohostVersion(io)])
     draft = await openDraft(io.places.archivesDir, order.name, watch.onMember)
-    return await fill(draft, settings, order, io, { watch, source, list, tar, yunohost })
+    return await fill(draft, settings, order, io, { watch, source, tar, yunohost })
   } catch (error) {
     throw cancelledBy(io.signal) ?? asProblem(error)
   } finally {
     if (draft) {
       await draft.discard()
-      await removeIfExists(list)
+      for (const file of [list, links]) await removeIfExists(file)
     }
   }
 }
@@ -41,7 +41,6 @@ export async function produce(settings: Settings, order: ArchiveOrder, io: Sourc
 interface Preparation {
   readonly watch: ReturnType<typeof memberWatch>
   readonly source: SourcePath
-  readonly list: string
   readonly tar: string
   readonly yunohost: string | null
 }
@@ -81,10 +80,11 @@ async function fill(
         mtime,
       }),
     )
-    const { watch, list: listFile } = ready
-    exitCode = await appendTree({ draft, watch, source, part, listFile, listed, warnings, io })
+    const { watch } = ready
+    exitCode = await appendTree({ draft, watch, source, part, listed, warnings, io })
   } finally {
     listed.list.close()
+    listed.links?.close()
   }
   io.signal.throwIfAborted()
   const sealed = await draft.seal((sha256, sha256Bytes) =>

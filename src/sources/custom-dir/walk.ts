@@ -13,8 +13,11 @@ export interface WalkOptions {
   /** `dev:ino` of directories that are never entered, wherever they are mounted. */
   readonly never: ReadonlySet<string>
   readonly signal: AbortSignal
-  /** Relative path of what is backed up: parents before children, siblings by their bytes. `false` ends the walk. */
-  readonly onEntry: (path: string, isDirectory: boolean) => boolean | void
+  /**
+   * Relative path of what is backed up: parents before children, siblings by their bytes. `false` ends the walk.
+   * `isLinkedLink`: it is a symbolic link that has further names, hard links.
+   */
+  readonly onEntry: (path: string, isDirectory: boolean, isLinkedLink: boolean) => boolean | void
   /** Called before a directory is looked into: the root first, then the one that was handed out last. */
   readonly onEnter?: (directory: BigIntStats) => void
 }
@@ -103,7 +106,8 @@ export async function walk(options: WalkOptions): Promise<WalkTotals> {
       if (!isDirectory) continue
     }
     measure(absolute, stats)
-    if (onEntry(path, isDirectory) === false) return totals
+    const isLinkedLink = stats.nlink > 1 && stats.isSymbolicLink()
+    if (onEntry(path, isDirectory, isLinkedLink) === false) return totals
     if (!isDirectory || elsewhere) continue
     try {
       const exact = lstatSync(bytes(absolute), { bigint: true })

@@ -1,35 +1,21 @@
 // Archives that are damaged, dangerous, new, old or compressed: what a plan says of them, and what is restored.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { readFileSync, readlinkSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { RestoreOptions } from '../../../domain/restore.ts'
-import { needRoot, treeOf } from '../custom-dir-world.ts'
+import { describe, expect, test } from 'vitest'
+import { treeOf } from '../custom-dir-world.ts'
 import { customDir } from '../index.ts'
-import { craftFor, refusedBy, type Member } from './crafted-archive-world.ts'
-import { makeRestoreWorld, type RestoreWorld } from './restore-world.ts'
+import { eachInCraftedWorld, type Member } from './crafted-archive-world.ts'
+import type { RestoreWorld } from './restore-world.ts'
 
 let world: RestoreWorld
-beforeEach(async () => {
-  needRoot()
-  world = await makeRestoreWorld()
-  writeFileSync(join(world.tree, 'file'), 'saved')
-  mkdirSync(join(world.tree, 'folder'))
-  writeFileSync(join(world.tree, 'folder/inside'), 'saved')
-})
-afterEach(() => world.dispose())
-
-const save = (settings = {}) => world.produce(settings, { run: world.io().run })
-const refused = (options?: RestoreOptions, archive?: string) => refusedBy(world, options, archive)
-const craft = (members: readonly Member[], recipe?: Readonly<Record<string, string>>) =>
-  craftFor(world, members, recipe)
-const below = (name: string): string => `data/custom${world.tree}/${name}`
+const { refused, craft, below } = eachInCraftedWorld((fresh) => (world = fresh))
 const tar = (): string => join(world.places.archivesDir, 'made.tar')
 
 describe('an archive', () => {
   test('that is cut off, flipped, or no tar at all', async () => {
-    await save()
+    await world.save()
     const whole = readFileSync(tar())
     writeFileSync(tar(), whole.subarray(0, whole.length / 2))
     expect(await refused()).toEqual(['archive archive_damaged'])
@@ -120,7 +106,7 @@ describe('an archive', () => {
 
   test('with device nodes, unless they are wanted', async () => {
     execFileSync('mknod', [join(world.tree, 'null'), 'c', '1', '3'])
-    await save()
+    await world.save()
     expect(await refused()).toEqual(['devices device_in_archive'])
     expect(await refused({ devices: false })).toEqual(['devices device_in_archive'])
     expect((await world.plan({ devices: true })).warnings).toEqual([
@@ -172,7 +158,7 @@ test.each([
 ])(
   'a %s archive that is exchanged after the plan is found out, and everything put back',
   async (kind, code) => {
-    await save()
+    await world.save()
     const gzip = (): unknown => kind === 'compressed' && execFileSync('gzip', ['-f', tar()])
     gzip()
     const before = treeOf(world.tree)
@@ -201,8 +187,23 @@ test.each([
   },
 )
 
+test('an archive with a hard link to a symbolic link, as GNU tar writes them, is restored: both are that link, and what it leads to stays as it is', async () => {
+  const outside = join(world.folder, 'outside')
+  writeFileSync(outside, 'x', { mode: 0o600 })
+  const before = statSync(outside, { bigint: true })
+  craft([
+    { n: below('way'), t: '2', l: outside },
+    { n: below('folder/other'), t: '1', l: below('way') },
+  ])
+  expect(await refused()).toEqual([])
+  expect((await world.restore()).status).toBe('success')
+  for (const name of ['way', 'folder/other']) expect(readlinkSync(join(world.tree, name))).toBe(outside)
+  const { mode, mtimeNs } = before
+  expect(statSync(outside, { bigint: true })).toMatchObject({ mode, mtimeNs })
+})
+
 test('an archive of format 1, which has its recipe only in its description, is restored', async () => {
-  const made = await save({
+  const made = await world.save({
     restore: {
       permissions: { mode: '0711' },
       systemd_service: { name: 'old', service_file: join(world.tree, 'old.service') },
@@ -219,21 +220,21 @@ test('an archive of format 1, which has its recipe only in its description, is r
     ],
     { cwd: world.folder, input: JSON.stringify(info) },
   )
-  writeFileSync(join(world.tree, 'file'), 'since')
+  world.write('file', 'since')
   const plan = await world.plan()
   expect(plan.refusals).toEqual([])
   expect((await world.restore()).status).toBe('success')
-  expect(readFileSync(join(world.tree, 'file'), 'utf8')).toBe('saved')
+  expect(world.text('file')).toBe('saved')
   expect(world.lines('etc/systemd/system/old.service')).toEqual(['[Unit]'])
   expect(world.unitState('old.service')).toBe('active')
 })
 
 test('a compressed archive is restored, also when the job has another directory by now', async () => {
-  await save()
+  await world.save()
   execFileSync('gzip', [tar()])
-  writeFileSync(join(world.tree, 'file'), 'since')
+  world.write('file', 'since')
   const request = { ...world.request(), settings: customDir.settings.parse({ source_path: '/elsewhere' }) }
   expect((await customDir.restore.plan(request, world.io())).target).toBe(world.tree)
   expect((await world.restore()).status).toBe('success')
-  expect(readFileSync(join(world.tree, 'file'), 'utf8')).toBe('saved')
+  expect(world.text('file')).toBe('saved')
 })

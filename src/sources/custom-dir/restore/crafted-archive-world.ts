@@ -4,10 +4,27 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { RestoreOptions } from '../../../domain/restore.ts'
 import { treeOf } from '../custom-dir-world.ts'
-import type { RestoreWorld } from './restore-world.ts'
+import { eachInRestoreWorld, type RestoreWorld } from './restore-world.ts'
+
+/** {@link eachInRestoreWorld}, with some files in the tree, and what tests of archives ask of their world. */
+export function eachInCraftedWorld(use: (world: RestoreWorld) => void) {
+  let world: RestoreWorld
+  eachInRestoreWorld((fresh) => {
+    world = fresh
+    for (const name of ['file', 'folder/inside']) world.write(name, 'saved')
+    use(world)
+  })
+  return {
+    refused: (options?: RestoreOptions, archive?: string) => refusedBy(world, options, archive),
+    craft: (members: readonly Member[], recipe?: Readonly<Record<string, string>>) =>
+      craftFor(world, members, recipe),
+    /** A member below the tree. */
+    below: (name: string): string => `data/custom${world.tree}/${name}`,
+  }
+}
 
 /** Refusals as `field code`; nothing may have changed by asking. */
-export async function refusedBy(
+async function refusedBy(
   world: RestoreWorld,
   options: RestoreOptions = {},
   archive = 'made',
@@ -28,7 +45,7 @@ export interface Member {
 }
 
 /** Writes an archive that no program of ours would make: recipe files, directories down to the tree, then `members`. */
-export function craftFor(
+function craftFor(
   world: RestoreWorld,
   members: readonly Member[],
   recipe: Readonly<Record<string, string>> = {},

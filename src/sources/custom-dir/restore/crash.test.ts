@@ -13,23 +13,19 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { planDigest } from '../../../sys/plan-digest.ts'
 import { recoverRestore } from '../../restore/transaction.ts'
-import type { Change, RestoreTransaction, SourceIo } from '../../source.ts'
-import { needRoot, treeOf } from '../custom-dir-world.ts'
+import type { Change, SourceIo } from '../../source.ts'
+import { treeOf } from '../custom-dir-world.ts'
 import { customDir } from '../index.ts'
-import { atEveryMoment, PowerCut } from './power-cut-world.ts'
-import { makeRestoreWorld, type RestoreWorld } from './restore-world.ts'
+import { atEveryMoment, bareTransaction, PowerCut } from './power-cut-world.ts'
+import { eachInRestoreWorld, type RestoreWorld } from './restore-world.ts'
 import { swap, swapChanges, type Unit } from './swap.ts'
 import { stagingIn } from './staging.ts'
 
 let world: RestoreWorld
-beforeEach(async () => {
-  needRoot()
-  world = await makeRestoreWorld()
-})
-afterEach(() => world.dispose())
+eachInRestoreWorld((fresh) => (world = fresh))
 
 function filesOnly(state: unknown): unknown[] {
   return (state as { sha256?: string; target?: string }[]).filter(({ sha256, target }) => sha256 ?? target)
@@ -51,7 +47,7 @@ describe('whatever change it was that was announced or made last', () => {
   /** Saved with a user and a service; restored where the user is missing and the service runs with another unit file. */
   async function prepare(): Promise<void> {
     const { tree, machine } = world
-    writeFileSync(join(tree, 'file'), 'saved')
+    world.write('file', 'saved')
     mkdirSync(join(tree, 'folder'))
     writeFileSync(join(machine, 'etc/passwd'), 'hermes:x:4000:4000::/opt/hermes:/bin/sh\n')
     writeFileSync(join(machine, 'etc/group'), 'hermes:x:4000:\n')
@@ -59,14 +55,13 @@ describe('whatever change it was that was announced or made last', () => {
     const wants = join(machine, 'etc/systemd/system/multi-user.target.wants')
     mkdirSync(wants)
     symlinkSync('../hermes.service', join(wants, 'hermes.service'))
-    await world.produce({ restore }, { run: world.io().run })
+    await world.save({ restore })
     writeFileSync(join(machine, 'etc/passwd'), 'root:x:0:0::/root:/bin/sh\n')
     writeFileSync(join(machine, 'ports'), '22\n')
     writeFileSync(join(machine, 'etc/group'), 'root:x:0:\n')
     rmSync(join(wants, 'hermes.service'))
     world.unit('hermes.service', '[Service]\nExecStart=/former\n', 'active')
-    writeFileSync(join(tree, 'file'), 'former')
-    writeFileSync(join(tree, 'since'), 'former')
+    for (const name of ['file', 'since']) world.write(name, 'former')
   }
 
   test(
@@ -79,21 +74,25 @@ describe('whatever change it was that was announced or made last', () => {
         machine: filesOnly(world.machineState()),
         ports: world.lines('ports'),
       }
-      const changes = await atEveryMoment(world, {}, io, (ended, moment) => {
+      const always = (moment: string): void => {
         expect(world.unitState('hermes.service'), moment).toBe('active')
         expect(world.beside(), moment).toEqual(['tree'])
         expect(world.archivesLeft(), moment).toEqual(['made.info.json', 'made.tar'])
-        if (moment === 'committed') {
-          expect(ended).toBe('success')
+      }
+      const look = {
+        former: (moment: string): void => {
+          always(moment)
+          expect(treeOf(world.tree), moment).toEqual(before.tree)
+          expect(filesOnly(world.machineState()), moment).toEqual(before.machine)
+          expect(world.lines('ports'), moment).toEqual(before.ports)
+        },
+        restored: (): void => {
+          always('committed')
           expect(readdirSync(world.tree)).toEqual(['file', 'folder'])
           expect(world.lines('etc/systemd/system/hermes.service')).toContain('ExecStart=/saved')
-          return
-        }
-        expect(ended, moment).toBe('rolled_back: interrupted')
-        expect(treeOf(world.tree), moment).toEqual(before.tree)
-        expect(filesOnly(world.machineState()), moment).toEqual(before.machine)
-        expect(world.lines('ports'), moment).toEqual(before.ports)
-      })
+        },
+      }
+      const changes = await atEveryMoment(world, {}, look, io)
       expect(changes).toBe(8)
     },
   )
@@ -135,12 +134,7 @@ describe('in the middle of the exchange', () => {
       data = change.data
       return Promise.reject(new PowerCut())
     }
-    const nothing = {
-      step: () => Promise.reject(new PowerCut()),
-      remark: () => undefined,
-      commit: () => Promise.resolve(),
-    }
-    await expect(swap(units, staging, { ...nothing, will })).rejects.toThrow(PowerCut)
+    await expect(swap(units, staging, bareTransaction(will))).rejects.toThrow(PowerCut)
     return data
   }
   const undo = (data: Change['data']) => swapChanges['swap']?.undo(data, world.request(), world.io())
@@ -168,7 +162,7 @@ describe('in the middle of the exchange', () => {
     const data = await announced(units, staging)
     moves(units, staging.path)[0]?.()
     mkdirSync(join(world.tree, 'both'))
-    writeFileSync(join(world.tree, 'both/theirs'), 'theirs')
+    world.write('both/theirs', 'theirs')
     await undo(data)
     expect(contents(world.tree)).toEqual(before)
     expect(contents(join(staging.path, 'found'))).toEqual(['0/', '0/theirs: theirs'])
@@ -176,25 +170,18 @@ describe('in the middle of the exchange', () => {
 
   test('a file that appeared right before the rename is not replaced', async () => {
     const { units, staging } = someUnits()
-    const tx: RestoreTransaction = {
-      step: (_, work) => work(),
-      remark: () => undefined,
-      commit: () => Promise.resolve(),
-      will: () => Promise.resolve(writeFileSync(join(world.tree, 'after'), 'theirs')),
-    }
+    const tx = bareTransaction(() => Promise.resolve(world.write('after', 'theirs')))
     await expect(swap(units, staging, tx)).rejects.toMatchObject({ code: 'restore_failed' })
     expect(contents(world.tree)).toContain('after: theirs')
   })
 })
 
 test.each(['while tar unpacks', 'between the renames and the commit'])('kill -9 %s', async (moment) => {
-  writeFileSync(join(world.tree, 'big'), Buffer.alloc(40 * 1024 * 1024, 'saved'))
-  const run = world.io().run
-  await world.produce(
-    { restore: { post_restore_commands: [`touch '${world.folder}/reached'; exec sleep 1000`] } },
-    { run },
-  )
-  writeFileSync(join(world.tree, 'big'), 'former')
+  world.write('big', Buffer.alloc(40 * 1024 * 1024, 'saved'))
+  await world.save({
+    restore: { post_restore_commands: [`touch '${world.folder}/reached'; exec sleep 1000`] },
+  })
+  world.write('big', 'former')
   const before = treeOf(world.tree)
   const { operation } = world.io()
   const child = spawn(process.execPath, ['--input-type=module', '-e', helper(operation, moment)], {
@@ -231,21 +218,15 @@ function helper(operation: string, moment: string): string {
 }
 
 test('a plan that comes from elsewhere, through JSON, is carried out all the same', async () => {
-  writeFileSync(join(world.tree, 'file'), 'saved')
-  await world.produce({}, { run: world.io().run })
+  world.write('file', 'saved')
+  await world.save()
   const plan = await world.plan()
   const again = JSON.parse(JSON.stringify(await world.plan())) as typeof plan
   expect(planDigest(again)).toBe(planDigest(plan))
   const { tree } = world
-  writeFileSync(join(tree, 'file'), 'former')
-  const io = world.io()
-  const tx: RestoreTransaction = {
-    step: (_, work) => work(),
-    remark: () => undefined,
-    commit: () => Promise.resolve(),
-    will: () => Promise.resolve(),
-  }
-  await customDir.restore.apply(world.request(), again, tx, io)
+  world.write('file', 'former')
+  const tx = bareTransaction(() => Promise.resolve())
+  await customDir.restore.apply(world.request(), again, tx, world.io())
   expect(contents(tree)).toEqual(['file: saved'])
 })
 

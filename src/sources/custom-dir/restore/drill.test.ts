@@ -3,37 +3,22 @@ import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { DrillResult } from '../../../domain/drill.ts'
 import type { Run } from '../../../sys/process.ts'
 import { awkwardTree } from '../awkward-tree-world.ts'
-import { fill, needRoot, treeOf } from '../custom-dir-world.ts'
+import { fill, treeOf } from '../custom-dir-world.ts'
 import { customDir } from '../index.ts'
-import { makeRestoreWorld, type RestoreWorld } from './restore-world.ts'
+import { afterUnpacking, beforeUnpacking, eachInRestoreWorld, type RestoreWorld } from './restore-world.ts'
 
 let world: RestoreWorld
-beforeEach(async () => {
-  needRoot()
-  world = await makeRestoreWorld()
-})
-afterEach(() => world.dispose())
+eachInRestoreWorld((fresh) => (world = fresh))
 
-const save = (settings = {}) => world.produce(settings, { run: world.io().run })
 const tar = (): string => join(world.places.archivesDir, 'made.tar')
 
 function drill(change: (run: Run) => Run = (run) => run, signal?: AbortSignal): Promise<DrillResult> {
   const io = world.io(signal)
   return customDir.restore.drill(world.request(), 'extract', { ...io, run: change(io.run) })
-}
-
-/** Something that happens to what tar has unpacked, before it is compared. */
-function afterUnpacking(act: (folder: string) => void): (run: Run) => Run {
-  return (run) => async (file, args, options) => {
-    const done = await run(file, args, options)
-    const into = args.find((arg) => arg.startsWith('--directory='))
-    if (file === 'tar' && into !== undefined) act(join(into.slice('--directory='.length), 'tree'))
-    return done
-  }
 }
 
 function nothingLeft(): void {
@@ -44,7 +29,7 @@ function nothingLeft(): void {
 
 test('an awkward tree passes, device nodes aside, and nothing is touched', { timeout: 60_000 }, async () => {
   awkwardTree(world.tree)
-  await save()
+  await world.save()
   const before = treeOf(world.tree)
   const files = Object.values(before).filter(
     ({ kind }) => ![0o040000, 0o020000, 0o060000].includes(Number(kind)),
@@ -90,23 +75,22 @@ test.each<[string, string, string, string]>([
     'ln big hard; ln -s nowhere link; truncate -s 10M holes; printf end >>holes; printf begin | dd of=holes conv=notrunc status=none',
     world.tree,
   )
-  mkdirSync(join(world.tree, 'folder'))
-  writeFileSync(join(world.tree, 'folder/one'), 'x')
-  await save()
+  world.write('folder/one', 'x')
+  await world.save()
   // Times are compared too: only what the test is about may differ.
   const times = execFileSync('stat', ['-c', '%y', join(world.tree, 'big'), join(world.tree, 'holes')])
     .toString()
     .split('\n')
   const script = `${command}; touch -d '${times[0]}' big; touch -d '${times[1]}' holes`
-  const result = await drill(afterUnpacking((folder) => void sh(script, folder)))
+  const result = await drill((run) => afterUnpacking(run, (tree) => void sh(script, tree)))
   expect(result.verdict).toBe('failed')
   expect(result.findings).toContainEqual({ code, facts: { path } })
   nothingLeft()
 })
 
 test('a damaged or unsafe archive has failed, one of a newer version proves nothing', async () => {
-  writeFileSync(join(world.tree, 'file'), 'x')
-  await save()
+  world.write('file', 'x')
+  await world.save()
   const whole = readFileSync(tar())
   writeFileSync(tar(), whole.subarray(0, whole.length - 10_240))
   expect(await drill()).toMatchObject({ verdict: 'failed', findings: [{ code: 'damage' }] })
@@ -123,7 +107,7 @@ test('a damaged or unsafe archive has failed, one of a newer version proves noth
 
 test('a machine without room or without tar proves nothing', async () => {
   fill(join(world.tree, 'big'), 3)
-  await save()
+  await world.save()
   expect(
     await drill((run) => (file, args, options) => run(file === 'tar' ? '/no/tar' : file, args, options)),
   ).toMatchObject({
@@ -132,8 +116,7 @@ test('a machine without room or without tar proves nothing', async () => {
   })
   const whole = readFileSync(tar())
   for (const folder of [world.places.archivesDir, world.places.dataDir]) {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=5m', 'tmpfs', folder])
-    world.atEnd(() => execFileSync('umount', [folder]))
+    world.mountAt(folder, 5)
   }
   writeFileSync(tar(), whole)
   writeFileSync(join(world.places.dataDir, 'fill'), Buffer.alloc(3 * 1024 * 1024))
@@ -143,33 +126,26 @@ test('a machine without room or without tar proves nothing', async () => {
 
 test('the data disk is used when the archives have no room', async () => {
   fill(join(world.tree, 'big'), 3)
-  await save()
+  await world.save()
   const whole = readFileSync(tar())
   const { archivesDir } = world.places
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=5m', 'tmpfs', archivesDir])
-  world.atEnd(() => execFileSync('umount', [archivesDir]))
+  world.mountAt(archivesDir, 5)
   writeFileSync(tar(), whole)
   expect((await drill()).verdict).toBe('passed')
 })
 
 test('a cancel ends it, and nothing is left', async () => {
   fill(join(world.tree, 'big'), 8)
-  await save()
+  await world.save()
   const stop = new AbortController()
-  const work = drill(
-    (run) => (file, args, options) => {
-      if (args.includes('--extract')) stop.abort()
-      return run(file, args, options)
-    },
-    stop.signal,
-  )
+  const work = drill((run) => beforeUnpacking(run, () => stop.abort()), stop.signal)
   await expect(work).rejects.toMatchObject({ code: 'cancelled' })
   nothingLeft()
 })
 
 test('what a killed drill left is removed by the next one; what a living one uses is not', async () => {
-  writeFileSync(join(world.tree, 'file'), 'x')
-  await save()
+  world.write('file', 'x')
+  await world.save()
   const living = spawn('sleep', ['1000'])
   world.atEnd(() => living.kill())
   const start = (pid: number): string =>

@@ -1,9 +1,10 @@
 // A machine that dies in the middle of a restore, at a moment of the test's choice. Tests only.
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { RestoreOptions } from '../../../domain/restore.ts'
+import { expect } from 'vitest'
 import { journalPath, newJournal } from '../../restore/journal.ts'
 import { recoverRestore } from '../../restore/transaction.ts'
-import type { RestoreTransaction, SourceIo } from '../../source.ts'
+import type { Change, RestoreTransaction, SourceIo } from '../../source.ts'
 import { customDir } from '../index.ts'
 import type { RestoreWorld } from './restore-world.ts'
 
@@ -13,6 +14,16 @@ export class PowerCut extends Error {}
 export interface Cut {
   readonly change: number
   readonly when: 'announced' | 'made'
+}
+
+/** A transaction without a journal: nobody would put anything back. */
+export function bareTransaction(will: (change: Change) => Promise<void>): RestoreTransaction {
+  return {
+    step: (_, work) => work(),
+    remark: () => undefined,
+    commit: () => Promise.resolve(),
+    will,
+  }
 }
 
 /**
@@ -31,15 +42,13 @@ async function runInto(
   const journal = newJournal(io.places.archivesDir, io.operation)
   let count = 0
   const tx: RestoreTransaction = {
-    step: (_, work) => work(),
-    remark: () => undefined,
-    commit: () => journal.commit(),
-    will: async (change) => {
+    ...bareTransaction(async (change) => {
       if (count === cut.change && cut.when === 'made') throw new PowerCut()
       await journal.add(change)
       count += 1
       if (count === cut.change && cut.when === 'announced') throw new PowerCut()
-    },
+    }),
+    commit: () => journal.commit(),
   }
   try {
     await customDir.restore.apply(request, plan, tx, io)
@@ -66,21 +75,25 @@ async function recover(world: RestoreWorld, options: RestoreOptions, io: SourceI
 }
 
 /**
- * Restores again and again, each time with a power cut at another moment, and recovers. `afterwards` is told how that
- * ended and looks at the machine; it gets `committed` once, for a cut after the last change, which ends it. Returns the
- * number of changes.
+ * Restores again and again, each time with a power cut at another moment, and recovers. `look.former`
+ * looks at the machine that everything was put back on; `look.restored` once, after a cut behind the last change, which
+ * ends it. Returns the number of changes.
  */
 export async function atEveryMoment(
   world: RestoreWorld,
   options: RestoreOptions,
-  makeIo: () => SourceIo,
-  afterwards: (ended: string, moment: string) => Promise<void> | void,
+  look: { former(moment: string): void; restored(): void },
+  makeIo: () => SourceIo = () => world.io(),
 ): Promise<number> {
   for (let change = 1; ; change += 1) {
     for (const when of ['announced', 'made'] as const) {
       const io = makeIo()
       const cut = await runInto(world, { change, when }, options, io)
-      await afterwards(await recover(world, options, io), cut ? `change ${change} ${when}` : 'committed')
+      const ended = await recover(world, options, io)
+      const moment = `change ${change} ${when}`
+      expect(ended, moment).toBe(cut ? 'rolled_back: interrupted' : 'success')
+      if (cut) look.former(moment)
+      else look.restored()
       if (!cut) return change - 1
     }
   }

@@ -1,19 +1,17 @@
 // User, service, rights, ports and commands: on a blank server, on one that has them, and back when something fails.
 import { chownSync, mkdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { createFakeYunohost } from '../../../../test/support/fake-yunohost.ts'
-import { needRoot, treeOf } from '../custom-dir-world.ts'
-import { makeRestoreWorld, type RestoreWorld } from './restore-world.ts'
+import { treeOf } from '../custom-dir-world.ts'
+import { eachInRestoreWorld, type RestoreWorld } from './restore-world.ts'
 
 let world: RestoreWorld
-beforeEach(async () => {
-  needRoot()
-  world = await makeRestoreWorld()
-  writeFileSync(join(world.tree, 'file'), 'saved')
-  chownSync(join(world.tree, 'file'), 12_345, 12_346)
+eachInRestoreWorld((fresh) => {
+  world = fresh
+  world.write('file', 'saved')
+  chownSync(world.inTree('file'), 12_345, 12_346)
 })
-afterEach(() => world.dispose())
 
 const unit = '[Service]\nExecStart=/opt/hermes/run\n'
 const recipe = {
@@ -37,7 +35,7 @@ function inhabit(): void {
 
 async function saveAndWipe(restore: unknown = recipe): Promise<void> {
   inhabit()
-  await world.produce({ restore }, { run: world.io().run })
+  await world.save({ restore })
   const { machine, folder } = world
   renameSync(join(machine, 'etc'), join(folder, 'former-etc'))
   mkdirSync(join(machine, 'etc/systemd/system'), { recursive: true })
@@ -190,9 +188,9 @@ describe('a command of the recipe', () => {
 describe('on a server that has all of it', () => {
   beforeEach(async () => {
     inhabit()
-    await world.produce({ restore: recipe }, { run: world.io().run })
-    writeFileSync(join(world.tree, 'file'), 'changed since')
-    writeFileSync(join(world.tree, 'newer'), 'x')
+    await world.save({ restore: recipe })
+    world.write('file', 'changed since')
+    world.write('newer', 'x')
   })
 
   test('the service stands still during the exchange and runs afterwards; nothing is created', async () => {
@@ -212,7 +210,7 @@ describe('on a server that has all of it', () => {
     })
     expect((await world.restore()).status).toBe('success')
     expect(world.calls()).toEqual(['systemctl stop hermes.service', 'systemctl start hermes.service'])
-    expect(readFileSync(join(world.tree, 'file'), 'utf8')).toBe('saved')
+    expect(world.text('file')).toBe('saved')
     expect(world.beside()).toEqual(['tree'])
   })
 
@@ -260,7 +258,7 @@ describe('on a server that has all of it', () => {
 })
 
 test('a service that nobody has the file of is left alone, and said', async () => {
-  await world.produce({ restore: { systemd_service: { name: 'ghost' } } }, { run: world.io().run })
+  await world.save({ restore: { systemd_service: { name: 'ghost' } } })
   const plan = await world.plan()
   expect(plan.warnings).toContainEqual({ code: 'service_unknown', facts: { service: 'ghost.service' } })
   expect((await world.restore()).status).toBe('success')
@@ -271,7 +269,7 @@ describe('ports', () => {
   const restore = { firewall_ports: [8080, 22, 9090] }
 
   test('are left to the admin where there is no YunoHost', async () => {
-    await world.produce({ restore }, { run: world.io().run })
+    await world.save({ restore })
     const plan = await world.plan()
     expect(plan.warnings).toContainEqual({ code: 'ports_skipped', facts: { ports: '8080, 22, 9090' } })
     expect(plan.steps.map(({ code }) => code)).not.toContain('open_ports')
@@ -287,13 +285,10 @@ describe('ports', () => {
     const open = async () => ((await yunohost.call('firewall', 'list')) as { tcp: number[] }).tcp
     const before = await open()
     expect(before).toContain(22)
-    await world.produce(
-      { restore: { ...restore, post_restore_commands: ['exit 1'] } },
-      { run: world.io().run },
-    )
+    await world.save({ restore: { ...restore, post_restore_commands: ['exit 1'] } })
     expect((await world.restore({}, { io: io() })).status).toBe('rolled_back')
     expect(await open()).toEqual(before)
-    await world.produce({ restore }, { run: world.io().run }, 'good')
+    await world.save({ restore }, 'good')
     const done = await world.restore({}, { io: io(), archive: 'good' })
     expect(done.steps).toContain('open_ports: done')
     expect((await open()).toSorted((a, b) => a - b)).toEqual(

@@ -1,33 +1,18 @@
 // Targets, paths and machines that a plan refuses: the reason and the field, and nothing is touched.
-import { execFileSync } from 'node:child_process'
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { RestoreOptions } from '../../../domain/restore.ts'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { CommandError, type Run } from '../../../sys/process.ts'
-import { fill, needRoot } from '../custom-dir-world.ts'
+import { fill } from '../custom-dir-world.ts'
 import { customDir } from '../index.ts'
-import { craftFor, refusedBy, type Member } from './crafted-archive-world.ts'
-import { makeRestoreWorld, type RestoreWorld } from './restore-world.ts'
+import { eachInCraftedWorld } from './crafted-archive-world.ts'
+import type { RestoreWorld } from './restore-world.ts'
 
 let world: RestoreWorld
-beforeEach(async () => {
-  needRoot()
-  world = await makeRestoreWorld()
-  writeFileSync(join(world.tree, 'file'), 'saved')
-  mkdirSync(join(world.tree, 'folder'))
-  writeFileSync(join(world.tree, 'folder/inside'), 'saved')
-})
-afterEach(() => world.dispose())
-
-const save = (settings = {}) => world.produce(settings, { run: world.io().run })
-const refused = (options?: RestoreOptions, archive?: string) => refusedBy(world, options, archive)
-const craft = (members: readonly Member[], recipe?: Readonly<Record<string, string>>) =>
-  craftFor(world, members, recipe)
-const below = (name: string): string => `data/custom${world.tree}/${name}`
+const { refused, craft, below } = eachInCraftedWorld((fresh) => (world = fresh))
 
 describe('a target', () => {
-  beforeEach(() => save())
+  beforeEach(() => world.save())
 
   test.each<[string, (w: RestoreWorld) => string, string]>([
     ['is not absolute', () => 'relative', 'path_not_absolute'],
@@ -69,8 +54,7 @@ describe('a target', () => {
 
   test('in which a disk is mounted: moving it away would take that along', async () => {
     const inside = join(world.tree, 'folder')
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', inside])
-    world.atEnd(() => execFileSync('umount', [inside]))
+    world.mountAt(inside, 1)
     expect(await refused()).toEqual(['archive path_has_mounts'])
     expect(await refused({ paths: ['folder'] })).toEqual(['paths path_has_mounts'])
     expect(await refused({ paths: ['folder/inside'] })).toEqual(['paths path_has_mounts'])
@@ -79,11 +63,10 @@ describe('a target', () => {
 
   test('on a disk without room', async () => {
     fill(join(world.tree, 'big'), 6)
-    await world.produce({}, { run: world.io().run }, 'big')
+    await world.save({}, 'big')
     const small = join(world.folder, 'small')
     mkdirSync(small)
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', small])
-    world.atEnd(() => execFileSync('umount', [small]))
+    world.mountAt(small, 4)
     const plan = await world.plan({ target_path: join(small, 'new') }, 'big')
     expect(plan.refusals).toMatchObject([
       { field: 'target_path', code: 'no_space', facts: { free: 4 * 1024 * 1024 } },
@@ -93,7 +76,7 @@ describe('a target', () => {
 })
 
 describe('chosen paths', () => {
-  beforeEach(() => save())
+  beforeEach(() => world.save())
 
   test.each(['nothing', 'file/x', '../file', '/file', 'folder//inside', 'folder/', '.', 'fil*', 'a\0b'])(
     '%j is not in the archive',
@@ -107,7 +90,7 @@ describe('chosen paths', () => {
     symlinkSync(join(world.folder, 'moved'), join(world.tree, 'folder'))
     expect(await refused({ paths: ['folder/inside'] })).toEqual(['paths path_is_link'])
     rmSync(join(world.tree, 'folder'))
-    writeFileSync(join(world.tree, 'folder'), 'x')
+    world.write('folder', 'x')
     expect(await refused({ paths: ['folder/inside'] })).toEqual(['paths path_not_directory'])
   })
 })
@@ -121,7 +104,7 @@ describe('this machine', () => {
   }
 
   test('has no GNU tar', async () => {
-    await save()
+    await world.save()
     const missing = await without((run) => (file, args, options) => {
       if (file === 'tar') return Promise.reject(new CommandError('tar', { how: 'not_found' }, ''))
       return run(file, args, options)
@@ -135,7 +118,7 @@ describe('this machine', () => {
 
   test('cannot create users, or has no systemd', async () => {
     world.unit('a.service', '[Unit]\n')
-    await save({ restore: { system_user: { name: 'a' }, systemd_service: { name: 'a' } } })
+    await world.save({ restore: { system_user: { name: 'a' }, systemd_service: { name: 'a' } } })
     const found = await without((run) => (file, args, options) => {
       const missing = (file === 'which' && args[0] === 'useradd') || file === 'systemctl'
       return run(missing ? 'false' : file, args, options)
@@ -145,7 +128,7 @@ describe('this machine', () => {
   })
 
   test('does not have the owner that the recipe names', async () => {
-    await save({ restore: { permissions: { owner: 'nobody-here:root' } } })
+    await world.save({ restore: { permissions: { owner: 'nobody-here:root' } } })
     expect(await refused()).toEqual(['config.restore.permissions.owner owner_unknown'])
     await world.produce({ restore: { permissions: { owner: 'root:no-group' } } }, {}, 'group')
     const plan = await world.plan({}, 'group')

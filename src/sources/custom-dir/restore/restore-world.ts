@@ -1,12 +1,15 @@
 // A machine on which directories are restored: accounts, units and stand-ins for the programs that change them. Tests only.
+import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { afterEach, beforeEach } from 'vitest'
+import type { Produced } from '../../../domain/helper-protocol.ts'
 import type { RestoreOptions, RestoreOutcome, RestorePlan, StepState } from '../../../domain/restore.ts'
 import type { Run } from '../../../sys/process.ts'
 import { watchedIo, type WatchedIo } from '../../contract.ts'
 import { carryOut } from '../../restore/transaction.ts'
 import type { RestoreRequest, RestoreTransaction } from '../../source.ts'
-import { makeWorld, treeOf, type World } from '../custom-dir-world.ts'
+import { makeWorld, needRoot, treeOf, type World } from '../custom-dir-world.ts'
 import { customDir } from '../index.ts'
 import type { Settings } from '../settings.ts'
 
@@ -22,6 +25,15 @@ export interface RestoreWorld extends World {
   /** In front of /etc; where the stand-ins keep their state. */
   readonly machine: string
   io(signal?: AbortSignal): WatchedIo
+  /** {@link World.produce} on this machine. */
+  save(settings?: Readonly<Record<string, unknown>>, name?: string): Promise<Produced>
+  /** A path in the tree. */
+  inTree(name: string): string
+  /** Writes a file of the tree, with the directories above it. */
+  write(name: string, data: string | Buffer): void
+  text(name: string): string
+  /** A file system of its own, of so many megabytes, at a directory. */
+  mountAt(folder: string, megabytes: number): void
   request(options?: RestoreOptions, archive?: string): RestoreRequest<Settings>
   plan(options?: RestoreOptions, archive?: string): Promise<RestorePlan>
   /** Plans and carries out, as the helper does. `change`: stands between the restorer and its transaction. */
@@ -50,8 +62,37 @@ export interface RestoreWorld extends World {
   beside(): string[]
 }
 
+/** A world of its own for each test of the file: `use` gets it, and may put something into its tree. */
+export function eachInRestoreWorld(use: (world: RestoreWorld) => void): void {
+  let world: RestoreWorld
+  beforeEach(async () => {
+    needRoot()
+    world = await makeRestoreWorld()
+    use(world)
+  })
+  afterEach(() => world.dispose())
+}
+
+/** A `run` that does something right before tar unpacks. */
+export function beforeUnpacking(run: Run, act: () => void): Run {
+  return (file, args, options) => {
+    if (args.includes('--extract')) act()
+    return run(file, args, options)
+  }
+}
+
+/** A `run` that does something to the tree that tar has unpacked. */
+export function afterUnpacking(run: Run, act: (tree: string) => void): Run {
+  return async (file, args, options) => {
+    const done = await run(file, args, options)
+    const into = args.find((arg) => arg.startsWith('--directory='))
+    if (file === 'tar' && into !== undefined) act(join(into.slice('--directory='.length), 'tree'))
+    return done
+  }
+}
+
 /** The world of the backup tests, with a machine. */
-export async function makeRestoreWorld(): Promise<RestoreWorld> {
+async function makeRestoreWorld(): Promise<RestoreWorld> {
   const world = await makeWorld()
   const machine = world.places.systemRoot
   mkdirSync(join(machine, 'etc/systemd/system'), { recursive: true })
@@ -78,10 +119,22 @@ export async function makeRestoreWorld(): Promise<RestoreWorld> {
   })
   const lines = (path: string): string[] =>
     existsSync(join(machine, path)) ? readFileSync(join(machine, path), 'utf8').trimEnd().split('\n') : []
+  const inTree = (name: string): string => join(world.tree, name)
   return {
     ...world,
     machine,
     io,
+    save: (settings, name) => world.produce(settings, { run: io().run }, name),
+    inTree,
+    write: (name, data) => {
+      mkdirSync(dirname(inTree(name)), { recursive: true })
+      writeFileSync(inTree(name), data)
+    },
+    text: (name) => readFileSync(inTree(name), 'utf8'),
+    mountAt: (folder, megabytes) => {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', folder])
+      world.atEnd(() => execFileSync('umount', [folder]))
+    },
     request,
     plan: (options, archive) => customDir.restore.plan(request(options, archive), io()),
     restore: async (options, how = {}) => {

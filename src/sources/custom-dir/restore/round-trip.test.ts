@@ -11,17 +11,13 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { awkwardTree } from '../awkward-tree-world.ts'
-import { fill, needRoot, treeOf } from '../custom-dir-world.ts'
-import { makeRestoreWorld, type RestoreWorld } from './restore-world.ts'
+import { fill, treeOf } from '../custom-dir-world.ts'
+import { eachInRestoreWorld, type RestoreWorld } from './restore-world.ts'
 
 let world: RestoreWorld
-beforeEach(async () => {
-  needRoot()
-  world = await makeRestoreWorld()
-})
-afterEach(() => world.dispose())
+eachInRestoreWorld((fresh) => (world = fresh))
 
 /** Also many files, and one that is far larger than what it takes. */
 function tortureTree(): void {
@@ -41,7 +37,7 @@ test('an awkward tree comes back as it was, after it was wiped out', { timeout: 
   tortureTree()
   const before = treeOf(world.tree)
   expect(Object.keys(before).length).toBeGreaterThan(12_050)
-  await world.produce({}, { run: world.io().run })
+  await world.save()
   renameSync(world.tree, join(world.folder, 'wiped'))
   const done = await world.restore({ devices: true })
   expect(done).toMatchObject({ status: 'success', problem: null, remarks: [] })
@@ -59,7 +55,7 @@ test.each(["-T *[x]\\1;s,^,evil,'é ", '\\134 back\\slash', '--help', '🐙', 'a
     writeFileSync(join(source, '--help'), 'x')
     // Its name begins like the other's.
     mkdirSync(`${source}2`)
-    await world.produce({ source_path: source }, { run: world.io().run })
+    await world.save({ source_path: source })
     const before = treeOf(source)
     renameSync(source, join(world.folder, 'wiped'))
     expect((await world.restore()).status).toBe('success')
@@ -69,7 +65,7 @@ test.each(["-T *[x]\\1;s,^,evil,'é ", '\\134 back\\slash', '--help', '🐙', 'a
 
 test.each(['plain', 'compressed'])('the progress of a %s archive grows up to its total', async (kind) => {
   fill(join(world.tree, 'big'), 40)
-  await world.produce({}, { run: world.io().run })
+  await world.save()
   if (kind === 'compressed') execFileSync('gzip', ['-1', join(world.places.archivesDir, 'made.tar')])
   const seen: [number, number | null][] = []
   const io = {
@@ -84,12 +80,12 @@ test.each(['plain', 'compressed'])('the progress of a %s archive grows up to its
 })
 
 test('a file that is kept open while it is replaced goes on as it was, and the new one stands in its place', async () => {
-  writeFileSync(join(world.tree, 'log'), 'saved')
-  await world.produce({}, { run: world.io().run })
-  writeFileSync(join(world.tree, 'log'), 'former')
+  world.write('log', 'saved')
+  await world.save()
+  world.write('log', 'former')
   const fd = openSync(join(world.tree, 'log'), 'r')
   expect((await world.restore()).status).toBe('success')
   expect(readFileSync(fd, 'utf8')).toBe('former')
   closeSync(fd)
-  expect(readFileSync(join(world.tree, 'log'), 'utf8')).toBe('saved')
+  expect(world.text('log')).toBe('saved')
 })

@@ -6,7 +6,6 @@ import {
   linkSync,
   mkdirSync,
   readdirSync,
-  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -14,30 +13,23 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { needRoot, treeOf } from '../custom-dir-world.ts'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { treeOf } from '../custom-dir-world.ts'
 import { atEveryMoment } from './power-cut-world.ts'
-import { makeRestoreWorld, type RestoreWorld } from './restore-world.ts'
+import { afterUnpacking, beforeUnpacking, eachInRestoreWorld, type RestoreWorld } from './restore-world.ts'
 
 let world: RestoreWorld
-beforeEach(async () => {
-  needRoot()
-  world = await makeRestoreWorld()
-  write('file', 'saved')
-  mkdirSync(inTree('folder/deep'), { recursive: true })
-  write('folder/one', 'saved')
-  write('folder/deep/two', 'saved')
-  write('-odd\nname', 'saved')
+eachInRestoreWorld((fresh) => {
+  world = fresh
+  for (const name of ['file', 'folder/one', 'folder/deep/two', '-odd\nname']) write(name, 'saved')
   linkSync(inTree('folder/one'), inTree('zz linked'))
   execFileSync('setfacl', ['-m', 'u:4711:rx', inTree('folder')])
   execFileSync('touch', ['-d', '2001-02-03 04:05:06.123456789', inTree('folder/deep'), world.tree])
 })
-afterEach(() => world.dispose())
 
-const inTree = (name: string): string => join(world.tree, name)
-const write = (name: string, text: string): void => writeFileSync(inTree(name), text)
-const text = (name: string): string => readFileSync(inTree(name), 'utf8')
-const save = (settings = {}) => world.produce(settings, { run: world.io().run })
+const inTree = (name: string): string => world.inTree(name)
+const write = (name: string, data: string): void => world.write(name, data)
+const text = (name: string): string => world.text(name)
 
 /** Without the times of directories in which something was exchanged. */
 function withoutFolderTimes(tree: ReturnType<typeof treeOf>): unknown {
@@ -49,7 +41,7 @@ function withoutFolderTimes(tree: ReturnType<typeof treeOf>): unknown {
 describe('the place that was saved', () => {
   test('that is there is replaced as a whole, and its neighbours stay', async () => {
     const saved = treeOf(world.tree)
-    await save()
+    await world.save()
     const neighbour = join(world.folder, 'srv/neighbour')
     mkdirSync(neighbour)
     writeFileSync(join(neighbour, 'theirs'), 'theirs')
@@ -66,7 +58,7 @@ describe('the place that was saved', () => {
   })
 
   test('that is empty needs no safety archive', async () => {
-    await save()
+    await world.save()
     renameSync(world.tree, join(world.folder, 'gone'))
     mkdirSync(world.tree)
     expect(await world.plan()).toMatchObject({ replaces: false, safety: null })
@@ -78,8 +70,8 @@ describe('the place that was saved', () => {
     const srv = join(world.folder, 'srv')
     chmodSync(srv, 0o2751)
     chownSync(srv, 4321, 4322)
-    await save()
-    await world.produce({ restore: { post_restore_commands: ['exit 1'] } }, { run: world.io().run }, 'bad')
+    await world.save()
+    await world.save({ restore: { post_restore_commands: ['exit 1'] } }, 'bad')
     renameSync(srv, join(world.folder, 'gone'))
     const here = readdirSync(world.folder)
     expect((await world.restore({}, { archive: 'bad' })).status).toBe('rolled_back')
@@ -92,7 +84,7 @@ describe('the place that was saved', () => {
   test('may be reached through a link to its parent', async () => {
     symlinkSync('srv', join(world.folder, 'way'))
     const source = join(world.folder, 'way/tree')
-    await save({ source_path: source })
+    await world.save({ source_path: source })
     write('file', 'since')
     const done = await world.restore()
     expect(done.status).toBe('success')
@@ -104,7 +96,7 @@ describe('the place that was saved', () => {
 describe('another place', () => {
   test('gets the files under its own name, and nothing of the recipe', async () => {
     const saved = treeOf(world.tree)
-    await save({ restore: { post_restore_commands: ['exit 1'], permissions: { mode: '0700' } } })
+    await world.save({ restore: { post_restore_commands: ['exit 1'], permissions: { mode: '0700' } } })
     const target_path = join(world.folder, 'srv/copy of it')
     const plan = await world.plan({ target_path })
     expect(plan).toMatchObject({
@@ -118,7 +110,7 @@ describe('another place', () => {
   })
 
   test('gets the recipe too when that is asked for, with a word of warning', async () => {
-    await save({ restore: { permissions: { owner: '77:78', mode: '0711' } } })
+    await world.save({ restore: { permissions: { owner: '77:78', mode: '0711' } } })
     const target_path = join(world.folder, 'copy')
     const plan = await world.plan({ target_path, recipe: true })
     expect(plan.warnings).toContainEqual({ code: 'recipe_other_target', facts: { path: world.tree } })
@@ -128,7 +120,7 @@ describe('another place', () => {
   })
 
   test('written in another way is the place that was saved', async () => {
-    await save({ restore: { permissions: { mode: '0700' } } })
+    await world.save({ restore: { permissions: { mode: '0700' } } })
     const plan = await world.plan({ target_path: `/${world.tree}//./` })
     expect(plan.target).toBe(world.tree)
     expect(plan.steps.map(({ code }) => code)).toContain('apply_permissions')
@@ -140,7 +132,7 @@ describe('chosen paths', () => {
 
   test('come back, and everything else stays as it is', async () => {
     const saved = treeOf(world.tree)
-    await save()
+    await world.save()
     write('file', 'since')
     write('folder/one', 'since')
     write('folder/deep/three', 'since')
@@ -174,9 +166,9 @@ describe('chosen paths', () => {
   })
 
   test('get the directories above them that are missing, also the saved one itself', async () => {
-    await save()
+    await world.save()
     chownSync(inTree('folder'), 55, 56)
-    await world.produce({}, { run: world.io().run }, 'owned')
+    await world.save({}, 'owned')
     renameSync(world.tree, join(world.folder, 'gone'))
     expect((await world.restore({ paths: ['folder/deep/two'] }, { archive: 'owned' })).status).toBe('success')
     expect(text('folder/deep/two')).toBe('saved')
@@ -185,7 +177,7 @@ describe('chosen paths', () => {
   })
 
   test('of which one is a file where the archive has a directory are exchanged all the same', async () => {
-    await save()
+    await world.save()
     rmSync(inTree('folder'), { recursive: true })
     write('folder', 'a file now')
     expect((await world.restore({ paths: ['folder'] })).status).toBe('success')
@@ -193,7 +185,7 @@ describe('chosen paths', () => {
   })
 
   test('are all back in their former state, whenever the machine dies', async () => {
-    await save()
+    await world.save()
     write('folder/deep/two', 'since')
     write('zz linked', 'since')
     rmSync(inTree('-odd\nname'))
@@ -202,14 +194,15 @@ describe('chosen paths', () => {
     const changes = await atEveryMoment(
       world,
       { paths: [...paths, 'folder/one'] },
-      () => world.io(),
-      (ended, moment) => {
-        expect(world.beside(), moment).toEqual(['tree'])
-        if (moment === 'committed') expect(text('folder/deep/two')).toBe('saved')
-        else {
-          expect(ended).toBe('rolled_back: interrupted')
+      {
+        former: (moment) => {
+          expect(world.beside(), moment).toEqual(['tree'])
           expect(withoutFolderTimes(treeOf(world.tree)), moment).toEqual(before)
-        }
+        },
+        restored: () => {
+          expect(world.beside()).toEqual(['tree'])
+          expect(text('folder/deep/two')).toBe('saved')
+        },
       },
     )
     expect(changes).toBe(2)
@@ -217,14 +210,9 @@ describe('chosen paths', () => {
 })
 
 describe('a mount point', () => {
-  /** A file system of its own at the directory, with what is there now. */
-  function mountTree(): void {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=40m', 'tmpfs', world.tree])
-    world.atEnd(() => execFileSync('umount', [world.tree]))
-  }
   beforeEach(async () => {
-    await save()
-    mountTree()
+    await world.save()
+    world.mountAt(world.tree, 40)
     mkdirSync(inTree('lost+found'))
     mkdirSync(inTree('folder'))
     write('folder/one', 'since')
@@ -266,14 +254,12 @@ describe('a mount point', () => {
     const changes = await atEveryMoment(
       world,
       {},
-      () => world.io(),
-      (ended, moment) => {
-        if (moment === 'committed') expect(text('folder/one')).toBe('saved')
-        else {
-          expect(ended).toBe('rolled_back: interrupted')
-          expect(treeOf(world.tree), moment).toEqual(before)
-        }
-        expect(readdirSync(world.tree).filter((name) => name.startsWith('.bm-'))).toEqual([])
+      {
+        former: (moment) => expect(treeOf(world.tree), moment).toEqual(before),
+        restored: () => {
+          expect(text('folder/one')).toBe('saved')
+          expect(readdirSync(world.tree).filter((name) => name.startsWith('.bm-'))).toEqual([])
+        },
       },
     )
     expect(changes).toBe(4)
@@ -289,7 +275,7 @@ describe('a mount point', () => {
 test.each(['plain', 'compressed'])(
   'a cancel while tar unpacks a %s archive leaves everything as it was',
   async (kind) => {
-    await save()
+    await world.save()
     if (kind === 'compressed') execFileSync('gzip', [join(world.places.archivesDir, 'made.tar')])
     write('file', 'since')
     const before = treeOf(world.tree)
@@ -309,7 +295,7 @@ test.each(['plain', 'compressed'])(
 )
 
 test('a plan is cancelled too', async () => {
-  await save()
+  await world.save()
   const stop = new AbortController()
   stop.abort()
   await expect(world.restore({}, { io: world.io(stop.signal) })).rejects.toMatchObject({ code: 'cancelled' })
@@ -321,7 +307,7 @@ test('files that changed their owner keep setuid bits, and those that have it al
   chownSync(inTree('capable'), 50, 60)
   chmodSync(inTree('tool'), 0o4755)
   execFileSync('setcap', ['cap_net_bind_service=ep', inTree('capable')])
-  await save({ restore: { permissions: { owner: '50:60' } } })
+  await world.save({ restore: { permissions: { owner: '50:60' } } })
   expect((await world.restore()).status).toBe('success')
   expect(statSync(inTree('tool'))).toMatchObject({ uid: 50, gid: 60, mode: 0o104755 })
   expect(execFileSync('getcap', [inTree('capable')]).toString()).toContain('cap_net_bind_service=ep')
@@ -329,17 +315,12 @@ test('files that changed their owner keep setuid bits, and those that have it al
 
 describe('what tar could not do', () => {
   test('is found by counting, and everything is put back', async () => {
-    await save()
+    await world.save()
     write('file', 'since')
     const before = treeOf(world.tree)
     const io = world.io()
-    const forgetful: typeof io.run = async (file, args, options) => {
-      const done = await io.run(file, args, options)
-      const into = args.find((arg) => arg.startsWith('--directory='))?.slice('--directory='.length)
-      if (into !== undefined) rmSync(join(into, 'tree/file'))
-      return done
-    }
-    const done = await world.restore({}, { io: { ...io, run: forgetful } })
+    const run = afterUnpacking(io.run, (tree) => rmSync(join(tree, 'file')))
+    const done = await world.restore({}, { io: { ...io, run } })
     expect(done).toMatchObject({ status: 'rolled_back', problem: { code: 'restore_failed' } })
     expect(done.problem?.facts['detail']).toContain('4 files')
     expect(treeOf(world.tree)).toEqual(before)
@@ -347,24 +328,21 @@ describe('what tar could not do', () => {
 
   test('because the disk became full is told as that', async () => {
     write('big', Buffer.alloc(3 * 1024 * 1024).toString())
-    await save()
+    await world.save()
     const small = join(world.folder, 'small')
     mkdirSync(small)
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=5m', 'tmpfs', small])
-    world.atEnd(() => execFileSync('umount', [small]))
+    world.mountAt(small, 5)
     const io = world.io()
-    const crowded: typeof io.run = (file, args, options) => {
-      if (args.includes('--extract')) writeFileSync(join(small, 'theirs'), Buffer.alloc(3 * 1024 * 1024))
-      return io.run(file, args, options)
-    }
-    const done = await world.restore({ target_path: join(small, 'new') }, { io: { ...io, run: crowded } })
+    const theirs = Buffer.alloc(3 * 1024 * 1024)
+    const run = beforeUnpacking(io.run, () => writeFileSync(join(small, 'theirs'), theirs))
+    const done = await world.restore({ target_path: join(small, 'new') }, { io: { ...io, run } })
     expect(done).toMatchObject({ status: 'rolled_back', problem: { code: 'disk_full' } })
     expect(readdirSync(small)).toEqual(['theirs'])
   })
 
   test('with attributes, on a file system that has none, is remarked', async () => {
     execFileSync('setfattr', ['-n', 'user.comment', '-v', 'x', inTree('file')])
-    await save()
+    await world.save()
     const plain = join(world.folder, 'plain')
     mkdirSync(plain)
     execFileSync('mount', ['-t', 'ramfs', 'ramfs', plain])

@@ -87,7 +87,10 @@ describe('a plan', () => {
         { code: 'swap_database', facts: { database: 'shop' } },
         { code: 'remove_former', facts: { path: 'shop' } },
       ],
-      warnings: [{ code: 'role_exists', facts: { roles: "'clerk'@'localhost'" } }],
+      warnings: [
+        { code: 'role_exists', facts: { roles: "'clerk'@'localhost'" } },
+        { code: 'clients_cut_off', facts: { database: 'shop' } },
+      ],
       refusals: [],
       replaces: true,
       safety: { type: 'mysql', settings: { database: 'shop', user: 'admin', socket: server.socket } },
@@ -123,6 +126,7 @@ describe('a plan', () => {
         code: 'server_older',
         facts: { archived: '11.4.2-MariaDB', installed: expect.stringContaining('10.') as string },
       },
+      { code: 'clients_cut_off', facts: { database: 'shop' } },
     ])
   })
 })

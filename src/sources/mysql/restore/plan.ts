@@ -110,7 +110,7 @@ async function planOn(
     warnings: [
       ...(await versionRemarks(server, saved)),
       ...accounts.remarks,
-      ...(here === null ? [nothingThere] : []),
+      here === null ? nothingThere : ({ code: 'clients_cut_off', facts: { database: target } } as const),
     ],
     refusals,
     replaces: here !== null,

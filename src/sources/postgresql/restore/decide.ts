@@ -85,7 +85,7 @@ function remarksOf({ saved, here, target }: Seen): PlanRemark[] {
   const remarks: PlanRemark[] = []
   const add = (code: PlanRemark['code'], facts: PlanRemark['facts'] = {}): void =>
     void remarks.push({ code, facts })
-  if (here.target === null) add('nothing_to_replace', { database: target })
+  add(here.target === null ? 'nothing_to_replace' : 'clients_cut_off', { database: target })
   // A superuser is there on every server.
   const existing = here.roles.filter(({ superuser }) => !superuser).map(({ name }) => name)
   if (existing.length > 0) add('role_exists', { roles: existing.join(', ') })

@@ -62,7 +62,8 @@ describe('the plan', () => {
       'swap_database',
       'remove_former',
     ])
-    expect(made.warnings).toEqual([{ code: 'role_exists', facts: { roles: 'app, reader' } }])
+    const told = made.warnings.map(({ code, facts }) => [code, ...Object.values(facts)].join(' '))
+    expect(told).toEqual(['clients_cut_off mabase', 'role_exists app, reader'])
     const { pg } = world
     expect(made.safety).toEqual({
       type: 'postgresql',

@@ -111,6 +111,22 @@ describe('data that no safety archive would hold', () => {
   })
 })
 
+test.each<[string, NonNullable<Facts['archived']>, string]>([
+  ['was cut off', { damage: 'data cut off at byte 9' }, 'archive_truncated'],
+  ['is not safe', { unsafe: { member: '../x', why: 'climbs' } }, 'archive_unsafe'],
+])('nothing of what an archive that %s says it holds is in the plan', (_what, archived, code) => {
+  expect(plan({ ...installedCloud, ...home, archived })).toMatchObject({
+    target: '',
+    steps: [],
+    warnings: [],
+    refusals: [{ field: 'archive', code }],
+    replaces: false,
+    safety: null,
+    bytes: null,
+    files: null,
+  })
+})
+
 describe('a restore is refused', () => {
   const damaged = 'archive archive_damaged'
   test.each<[string, Facts, string[]]>([
@@ -118,7 +134,7 @@ describe('a restore is refused', () => {
     [
       'for a damaged tar',
       { ...cloud, archived: { damage: 'data cut off at byte 9' } },
-      [`${damaged} data cut off at byte 9`],
+      ['archive archive_truncated data cut off at byte 9'],
     ],
     [
       'for a member that climbs out',

@@ -1,7 +1,8 @@
 // The pure decision: what a restore of an archive of YunoHost would do on this server. Effects are in `apply.ts`.
 import { posix } from 'node:path'
+import type { FieldError } from '../../../domain/problem.ts'
 import type { PlannedStep, RestoreOptions, RestorePlan, SafetyOrder } from '../../../domain/restore.ts'
-import { refusalsOf } from './refuse.ts'
+import { refusalsOf, unreadable } from './refuse.ts'
 import { remarksOf } from './remark.ts'
 import type { RestoreSurvey } from './survey.ts'
 
@@ -26,9 +27,11 @@ export function decide(
   options: RestoreOptions,
   kept: readonly string[],
 ): RestorePlan {
+  const { archived } = survey
+  const fault = unreadable(archived)
+  if (fault !== null) return refused(survey.archive, type, fault)
   const chosen = choose(survey, options, kept)
   const { apps, parts, installed, aside } = chosen
-  const { archived } = survey
   const amounts = [
     ...apps.map((id) => archived.apps.get(id)),
     ...parts.map((part) => archived.parts.get(part)),
@@ -45,6 +48,12 @@ export function decide(
     bytes: amounts.reduce((sum, one) => sum + (one?.bytes ?? 0), 0),
     files: amounts.reduce((sum, one) => sum + (one?.files ?? 0), 0),
   }
+}
+
+/** What the description promises is not in an archive that cannot be read, so the plan names none of it. */
+function refused(archive: string, type: string, fault: FieldError): RestorePlan {
+  const nothing = { steps: [], warnings: [], replaces: false, safety: null, bytes: null, files: null }
+  return { archive, type, target: '', refusals: [fault], ...nothing }
 }
 
 /** Apps and parts in the order of the archive; all of them unless some were named. */

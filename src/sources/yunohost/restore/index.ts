@@ -2,11 +2,11 @@
 import type { RestorePlan } from '../../../domain/restore.ts'
 import { asProblem } from '../../../sys/failure.ts'
 import { cancelledBy } from '../../cancelled.ts'
-import { extractDrill } from '../../restore/extract-drill.ts'
 import type { Restorer, RestoreRequest, SourceIo } from '../../source.ts'
 import { applyRestore } from './apply.ts'
 import { yunohostChanges } from './changes.ts'
 import { decide } from './decide.ts'
+import { drill } from './drill.ts'
 import { surveyRestore } from './survey.ts'
 
 /** The restorer of one of the two sources. An archive may hold apps and parts: both restore both. */
@@ -18,7 +18,7 @@ export function yunohostRestorer<S>(type: string, recall: Restorer<S>['recall'])
     plan: (request, io) => planRestore(type, request, io),
     apply: (request, plan, tx, io) => applyRestore(request, plan, tx, io),
     changes: yunohostChanges,
-    drill: ({ archive }, _depth, io) => extractDrill(archive, io),
+    drill: ({ archive }, _depth, io) => drill(archive, io),
   }
 }
 

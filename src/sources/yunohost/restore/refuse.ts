@@ -10,27 +10,28 @@ const spaceMarginBytes = 104_857_600
 /** Restoring ourselves would end us in the middle. */
 const ourself = /^backupmanager(?:__\d+)?$/
 
-/** All of them; one that makes the rest meaningless stands alone. */
+/** Why nothing that the archive says can be relied on; null when it can be read. */
+export function unreadable({ unsafe, damage, info }: RestoreSurvey['archived']): FieldError | null {
+  if (unsafe !== null) {
+    return { field: 'archive', code: 'archive_unsafe', facts: { path: unsafe.member, why: unsafe.why } }
+  }
+  if (damage !== '') return { field: 'archive', code: 'archive_truncated', facts: { detail: damage } }
+  if (info === null) return damaged('info.json is missing or cannot be read')
+  return info.odd === null ? null : damaged(`no app or part can be named ${JSON.stringify(info.odd)}`)
+}
+
+function damaged(detail: string): FieldError {
+  return { field: 'archive', code: 'archive_damaged', facts: { detail } }
+}
+
+/** All of them, for an archive that is not {@link unreadable}; one that makes the rest meaningless stands alone. */
 export function refusalsOf(survey: RestoreSurvey, chosen: Chosen): FieldError[] {
   const { archived, server } = survey
-  const damaged = (detail: string): FieldError => ({
-    field: 'archive',
-    code: 'archive_damaged',
-    facts: { detail },
-  })
   if (server.version === null) return [{ field: 'archive', code: 'yunohost_missing' }]
-  const { unsafe } = archived
-  if (unsafe !== null) {
-    return [{ field: 'archive', code: 'archive_unsafe', facts: { path: unsafe.member, why: unsafe.why } }]
-  }
-  if (archived.damage !== '') return [damaged(archived.damage)]
-  if (archived.info === null) return [damaged('info.json is missing or cannot be read')]
-  if (archived.info.odd !== null)
-    return [damaged(`no app or part can be named ${JSON.stringify(archived.info.odd)}`)]
   if (!survey.known)
     return [{ field: 'archive', code: 'archive_not_listed', facts: { archive: survey.archive } }]
   const refusals: FieldError[] = []
-  const { fromVersion } = archived.info
+  const fromVersion = archived.info?.fromVersion ?? null
   const judged = judgeVersion(fromVersion)
   if (judged === 'not_understood')
     refusals.push(damaged('info.json does not say which YunoHost it comes from'))

@@ -1,29 +1,27 @@
 // Compares the data of a tar's member with a file: plain, or sparse as GNU tar stores it in PAX (version 1.0).
-import { readSync, type Stats } from 'node:fs'
-import { blockSize } from '../../../archive/format.ts'
-import type { TarMember } from '../../../archive/tar-scanner.ts'
-import type { DataSink } from './member-data.ts'
+import { fstatSync, readSync } from 'node:fs'
+import { blockSize } from '../../archive/format.ts'
+import type { TarMember } from '../../archive/tar-scanner.ts'
 
 const bufferSize = 1024 * 1024
 /** File systems round up what a file takes. */
 const slackBytes = 128 * 1024
 const mapMost = 64 * 1024 * 1024
 
-/**
- * A sink that reads the same from the file `fd` as it is handed, and tells at the end whether all was equal. `done` is
- * called exactly once.
- */
-export function againstFile(
-  fd: number,
-  member: TarMember,
-  stats: Stats,
-  done: (same: boolean) => void,
-): DataSink {
-  // A sparse member holds its map too: it is never as long as the file.
-  return member.size === member.realSize ? plain(fd, done) : sparse(fd, member, stats, done)
+export interface FileComparison {
+  /** The next piece of the member's data, as it is stored. */
+  data(piece: Buffer): void
+  /** Whether the file holds all that was handed over; of a sparse member, and nothing else. */
+  same(): boolean
 }
 
-function plain(fd: number, done: (same: boolean) => void): DataSink {
+/** Compares the data of a member with the open file `fd`, whose length is known to be the member's. */
+export function againstFile(fd: number, member: TarMember): FileComparison {
+  // A sparse member holds its map too: it is never as long as the file.
+  return member.size === member.realSize ? plain(fd) : sparse(fd, member)
+}
+
+function plain(fd: number): FileComparison {
   let at = 0
   let same = true
   return {
@@ -31,11 +29,11 @@ function plain(fd: number, done: (same: boolean) => void): DataSink {
       same &&= isEqual(fd, at, piece)
       at += piece.length
     },
-    end: () => done(same),
+    same: () => same,
   }
 }
 
-function sparse(fd: number, member: TarMember, stats: Stats, done: (same: boolean) => void): DataSink {
+function sparse(fd: number, member: TarMember): FileComparison {
   let head = Buffer.alloc(0)
   let map: readonly Segment[] | null = null
   let index = 0
@@ -65,12 +63,11 @@ function sparse(fd: number, member: TarMember, stats: Stats, done: (same: boolea
       take(head.subarray(read.bytes))
       head = Buffer.alloc(0)
     },
-    end: () =>
-      done(same && map !== null && index === map.length && hasHoles(fd, map, member.realSize, stats)),
+    same: () => same && map !== null && index === map.length && hasHoles(fd, map, member.realSize),
   }
 }
 
-export interface Segment {
+interface Segment {
   readonly offset: number
   readonly length: number
 }
@@ -79,7 +76,7 @@ export interface Segment {
  * The map at the beginning of a sparse member: decimal numbers, one per line, filled up to whole blocks. Null when it is
  * not complete, or none. Pure.
  */
-export function readSparseMap(
+function readSparseMap(
   data: Buffer,
 ): { readonly segments: readonly Segment[]; readonly bytes: number } | null {
   const numbers: number[] = []
@@ -102,9 +99,9 @@ export function readSparseMap(
 }
 
 /** Nothing but the segments: a file that takes no more room than they do has holes everywhere else. */
-function hasHoles(fd: number, map: readonly Segment[], size: number, stats: Stats): boolean {
+function hasHoles(fd: number, map: readonly Segment[], size: number): boolean {
   const stored = map.reduce((sum, { length }) => sum + length + 2 * 4096, 0)
-  if (stats.blocks * 512 <= stored + slackBytes) return true
+  if (fstatSync(fd).blocks * 512 <= stored + slackBytes) return true
   let at = 0
   for (const { offset, length } of [...map, { offset: size, length: 0 }]) {
     if (!isZero(fd, at, offset)) return false

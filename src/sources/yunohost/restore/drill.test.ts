@@ -12,10 +12,10 @@ import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { temporaryFolder } from '../../../test/support/temp.ts'
-import { tarEnd, tarFile } from '../../archive/tar-header.ts'
-import { watchedIo, type WatchedIo } from '../contract.ts'
-import { extractDrill } from './extract-drill.ts'
+import { temporaryFolder } from '../../../../test/support/temp.ts'
+import { tarEnd, tarFile } from '../../../archive/tar-header.ts'
+import { watchedIo, type WatchedIo } from '../../contract.ts'
+import { drill } from './drill.ts'
 
 interface World {
   readonly io: WatchedIo
@@ -71,7 +71,7 @@ describe('a drill that unpacks', () => {
       writeFileSync(join(world.archives, file), gzipSync(await readFile(world.tar)))
       unlinkSync(world.tar)
     }
-    const result = await extractDrill('x', world.io)
+    const result = await drill('x', world.io)
     expect(result.verdict).toBe('passed')
     expect(result.findings).toMatchObject([{ code: 'files_compared', facts: { files: 7, number: 7 } }])
     await expectNothingLeft(world)
@@ -104,7 +104,7 @@ describe('a drill that unpacks', () => {
     ],
   ])('fails for %s, and names it', async (_what, change, told) => {
     const world = await aWorld()
-    const result = await extractDrill('x', tampered(world.io, change))
+    const result = await drill('x', tampered(world.io, change))
     expect(result.verdict).toBe('failed')
     const [, ...found] = result.findings
     expect(found.map(({ code, facts }) => `${code} ${facts['path'] ?? ''}`)).toEqual(told)
@@ -120,7 +120,7 @@ describe('a drill that unpacks', () => {
       tarFile('empty', Buffer.alloc(0), 1),
     ])
     writeFileSync(world.tar, Buffer.concat([members, tarEnd(members.length)]))
-    expect(await extractDrill('x', world.io)).toMatchObject({ verdict: 'passed' })
+    expect(await drill('x', world.io)).toMatchObject({ verdict: 'passed' })
   })
 
   test('fails for an archive that is cut, empty, climbs out, or whose gzip is damaged', async () => {
@@ -136,7 +136,7 @@ describe('a drill that unpacks', () => {
       packed,
     ]) {
       await writeFile(world.tar, bad)
-      expect(await extractDrill('x', world.io)).toMatchObject({
+      expect(await drill('x', world.io)).toMatchObject({
         verdict: 'failed',
         findings: [{ code: 'damage' }],
       })
@@ -151,7 +151,7 @@ describe('a drill that unpacks', () => {
     truncateSync(huge, 2 ** 43)
     execFileSync('tar', ['-C', world.archives, '--sparse', '-cf', world.tar, 'huge'])
     unlinkSync(huge)
-    expect(await extractDrill('x', world.io)).toMatchObject({
+    expect(await drill('x', world.io)).toMatchObject({
       verdict: 'inconclusive',
       findings: [{ code: 'no_space' }],
     })
@@ -160,7 +160,7 @@ describe('a drill that unpacks', () => {
       ...small.io,
       run: (file, args, options) => small.io.run(file === 'tar' ? '/nonexistent/tar' : file, args, options),
     }
-    expect(await extractDrill('x', without)).toMatchObject({
+    expect(await drill('x', without)).toMatchObject({
       verdict: 'inconclusive',
       findings: [{ code: 'tool_missing', facts: { tool: 'tar' } }],
     })
@@ -170,8 +170,8 @@ describe('a drill that unpacks', () => {
   test('is ended by a cancel, and says when there is no archive', async () => {
     const stop = new AbortController()
     const world = await aWorld(stop.signal)
-    await expect(extractDrill('y', world.io)).rejects.toMatchObject({ code: 'archive_not_found' })
-    const work = extractDrill(
+    await expect(drill('y', world.io)).rejects.toMatchObject({ code: 'archive_not_found' })
+    const work = drill(
       'x',
       tampered(world.io, () => stop.abort()),
     )
@@ -182,6 +182,6 @@ describe('a drill that unpacks', () => {
   test('looks at an archive that grows behind its end without failing', async () => {
     const world = await aWorld()
     await appendFile(world.tar, Buffer.alloc(10_240))
-    expect((await extractDrill('x', world.io)).verdict).toBe('passed')
+    expect((await drill('x', world.io)).verdict).toBe('passed')
   })
 })
