@@ -222,7 +222,7 @@ async function targetOption(instance: Instance, name: string, target: string): P
 /** The plan as people read it. */
 export function planLines(plan: RestorePlan): readonly string[] {
   return [
-    `restore ${plan.archive} to ${plan.target}`,
+    plan.target === '' ? `restore ${plan.archive}` : `restore ${plan.archive} to ${plan.target}`,
     ...plan.steps.map((step, i) => `  ${i + 1}. ${text(`restore.step.${step.code}`, step.facts)}`),
     ...plan.warnings.map((one) => `  ! ${text(`restore.remark.${one.code}`, one.facts)}`),
     ...errorLines(new Problem('restore_refused', { archive: plan.archive }, { errors: plan.refusals })).slice(

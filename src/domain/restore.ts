@@ -55,6 +55,7 @@ export const planRemarkCodes = [
   'app_of_other_domain',
   'app_version_differs',
   'attributes_lost',
+  'clients_cut_off',
   'commands_not_undone',
   'core_only',
   'data_core_only',
@@ -79,6 +80,7 @@ export const planRemarkCodes = [
   'recipe_other_target',
   'recipe_skipped',
   'role_exists',
+  'safety_warnings',
   'server_older',
   'service_exists',
   'service_unknown',
@@ -157,7 +159,7 @@ export interface RestoreStep extends PlannedStep {
   readonly state: StepState
   readonly startedAt: number | null
   readonly finishedAt: number | null
-  /** Why it failed, in English. */
+  /** Why it failed, or what to know although it was done, in English. */
   readonly detail: string
 }
 

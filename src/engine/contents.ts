@@ -10,6 +10,7 @@ import { rescan } from './catalogue.ts'
 import { importFile } from './contents/import.ts'
 import { createIndexes, isBuilding } from './contents/indexes.ts'
 import { outgoing, savedName, type Outgoing } from './contents/outgoing.ts'
+import type { HelperCall } from '../sys/helper-client.ts'
 import type { EngineDeps } from './deps.ts'
 import { withHold } from './hold.ts'
 
@@ -36,11 +37,12 @@ export interface Contents {
   entry(name: string, key: string): Promise<ContentsEntry>
   /** A file as it is, or a directory as a tar of its own. */
   download(name: string, key: string, signal: AbortSignal): Promise<Outgoing>
-  /** The archive's own file, or a part of it. `archive_not_found`. */
+  /** The archive's own file, or a part of it. `stalledMs`: how long the reader may take nothing. `archive_not_found`. */
   archive(
     name: string,
     range: { readonly offset: number; readonly length: number } | null,
     signal: AbortSignal,
+    stalledMs?: number,
   ): Promise<Outgoing>
   /** Holds the archive against the directory it was made of, or another. `thorough` compares contents too. */
   compare(
@@ -104,32 +106,32 @@ export function createContents(deps: EngineDeps): ContentsControl {
       const any = until(signal)
       const entry = await using(await indexes.ready(name, any), (index) => fileBehind(index, name, key))
       if (entry.kind !== 'file' || entry.offset === null) {
-        const bytes = await outgoing(deps, name, null, any, (options) =>
+        const sent = await outgoing(deps, name, null, any, (options) =>
           deps.helper.call('archive.member', { name, path: entry.key, offset: null }, options),
         )
         const fileName = savedName(entry.name === '' ? `${name}.tar` : `${entry.name}.tar`)
-        return { fileName, contentType: 'application/x-tar', length: null, bytes }
+        return { fileName, contentType: 'application/x-tar', length: null, ...sent }
       }
       const { key: path, offset, sizeBytes } = entry
-      const bytes = await outgoing(deps, name, sizeBytes, any, (options) =>
+      const sent = await outgoing(deps, name, sizeBytes, any, (options) =>
         deps.helper.call('archive.member', { name, path, offset }, options),
       )
       return {
         fileName: savedName(entry.name),
         contentType: 'application/octet-stream',
         length: sizeBytes,
-        bytes,
+        ...sent,
       }
     },
-    async archive(name, range, signal) {
+    async archive(name, range, signal, stalledMs) {
       const any = until(signal)
       try {
-        return await wholeFile(deps, await mustFind(deps, name), range, any)
+        return await wholeFile(deps, await mustFind(deps, name), range, any, stalledMs)
       } catch (error) {
         if (!(error instanceof OtherSize)) throw error
         // It was exchanged since the directory was looked at.
         await rescan(deps, any)
-        return wholeFile(deps, await mustFind(deps, name), range, any)
+        return wholeFile(deps, await mustFind(deps, name), range, any, stalledMs)
       }
     },
     async compare(name, { against, thorough }, signal) {
@@ -215,17 +217,19 @@ async function wholeFile(
   { name, file, sizeBytes }: ArchiveFile,
   range: { readonly offset: number; readonly length: number } | null,
   signal: AbortSignal,
+  stalledMs: number | undefined,
 ): Promise<Outgoing> {
   const { offset, length: wanted } = range ?? { offset: 0, length: sizeBytes }
   if (offset > sizeBytes) {
     throw invalid({ field: 'range', code: 'out_of_range', facts: { min: 0, max: sizeBytes } })
   }
   const length = Math.min(wanted, sizeBytes - offset)
-  const bytes = await outgoing(deps, name, length, signal, async (options) => {
+  const read = async (options: HelperCall) => {
     const args = { name, raw: true, offset, length, expected: sizeBytes }
     const found = await deps.helper.call('archive.bytes', args, options)
     if (found.sizeBytes !== sizeBytes) throw new OtherSize()
-  })
+  }
+  const sent = await outgoing(deps, name, length, signal, read, stalledMs)
   const contentType = file.endsWith('.gz') ? 'application/gzip' : 'application/x-tar'
-  return { fileName: savedName(file), contentType, length, bytes }
+  return { fileName: savedName(file), contentType, length, ...sent }
 }

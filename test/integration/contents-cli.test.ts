@@ -244,6 +244,20 @@ describe('diff', () => {
   })
 })
 
+test('diff of an archive that is not of a directory says that it wants a folder, and takes one', async () => {
+  await server.yunohost.call('backup', 'create', '--apps', 'nocodb', '--name', 'an_app')
+  const refused = await server.cli(['archive', 'diff', 'an_app'])
+  expect(refused).toMatchObject({
+    code: 64,
+    stderr: expect.stringContaining('against: Only the archive of a directory knows what to compare itself'),
+  })
+  const to = join(server.folder, 'unpacked')
+  expect((await server.cli(['archive', 'extract', 'an_app', '--to', to])).code).toBe(0)
+  // YunoHost stores no parents: those that unpacking made are only there.
+  const found = await server.json(['archive', 'diff', 'an_app', '--against', to], [1])
+  expect(found).toMatchObject({ against: to, removed: 0, changed: 0 })
+})
+
 describe('import', () => {
   test('takes a tar that YunoHost made elsewhere', async () => {
     await server.yunohost.call('backup', 'create', '--apps', 'nocodb', '--name', 'elsewhere')
@@ -253,6 +267,9 @@ describe('import', () => {
     expect(problem(await server.cli(['archive', 'import', file, '--json']))).toMatchObject({
       exit: 64,
       code: 'name_invalid',
+      errors: [
+        { field: 'file', code: 'archive_name_invalid', message: expect.stringContaining('usb stick') },
+      ],
     })
     const made = await server.json(['archive', 'import', file, '--name', 'brought'])
     expect(made).toMatchObject({
@@ -266,7 +283,11 @@ describe('import', () => {
     expect(JSON.stringify(await server.yunohost.call('backup', 'list'))).toContain('brought')
     expect(
       problem(await server.cli(['archive', 'import', file, '--name', 'brought', '--json'])),
-    ).toMatchObject({ exit: 1, code: 'archive_exists' })
+    ).toMatchObject({
+      exit: 1,
+      code: 'archive_exists',
+      errors: [{ field: 'name', code: 'archive_name_taken', message: expect.stringContaining('brought') }],
+    })
   })
 
   test('says what is wrong with what it cannot take', async () => {

@@ -22,6 +22,22 @@ function withoutTimeOfParent(tree: ReturnType<typeof treeOf>): unknown {
   return { ...tree, '2e': { ...tree['2e'], mtime: null } }
 }
 
+/** Compares two files wherever one of them has data. */
+const sameData = `
+import os, sys
+files = [os.open(path, os.O_RDONLY) for path in sys.argv[1:]]
+for file in files:
+    at = 0
+    while True:
+        try:
+            at = os.lseek(file, at, os.SEEK_DATA)
+        except OSError:
+            break
+        end = os.lseek(file, at, os.SEEK_HOLE)
+        assert os.pread(files[0], end - at, at) == os.pread(files[1], end - at, at), at
+        at = end
+`
+
 describe('a directory that is gone', () => {
   test.each(['0022', '0000'])(
     'comes back with everything that it had, twice, under umask %s',
@@ -44,6 +60,29 @@ describe('a directory that is gone', () => {
     },
   )
 
+  test.each([
+    ['from the archive', 'archives', 'The archive is whole'],
+    ['from what YunoHost unpacked', 'elsewhere', 'checksum could not be compared'],
+  ])('keeps the holes of a file of 1 GiB, %s', async (_, place, way) => {
+    const server = await stockServer()
+    const tree = join(server.folder, 'sparse')
+    mkdirSync(tree)
+    sh(tree, 'truncate -s 1G holes')
+    for (const at of [0, 9_000_000, 2 ** 29 + 4095, 2 ** 30 - 6])
+      sh(tree, `printf island | dd of=holes bs=1 seek=${at} conv=notrunc status=none`)
+    const name = await server.archive(customDir, { source_path: tree })
+    renameSync(tree, join(server.fake.root, 'saved'))
+    const archives = join(server.fake.archivesDir, '..', place)
+    renameSync(server.fake.archivesDir, archives)
+    const told = await restore(server, name, { FAKE_YUNOHOST_ARCHIVES: archives })
+    expect(told).toMatchObject(success)
+    expect(told.stdout).toContain(way)
+    const { size, blocks } = statSync(join(tree, 'holes'))
+    expect(size).toBe(2 ** 30)
+    expect(blocks * 512).toBeLessThan(2 ** 20)
+    sh(tree, `python3 -c '${sameData}' holes '${server.fake.root}/saved/holes'`)
+  })
+
   test('comes back from what YunoHost unpacked where the archive itself is not found, but for attributes', async () => {
     const server = await stockServer()
     const tree = awkwardTree(server)
@@ -59,6 +98,21 @@ describe('a directory that is gone', () => {
     expect(told.stdout).toContain('checksum could not be compared')
     expect(told.stdout).toContain('Extended attributes, ACLs and capabilities are not restored')
     expect(bare()).toEqual(before)
+  })
+
+  test('does not take a file outside with it, to which a symbolic link with several names leads', async () => {
+    const server = await stockServer()
+    const secret = join(server.fake.root, 'secret')
+    sh('/', `echo secret >'${secret}'; chmod 600 '${secret}'; touch -d @5 '${secret}'`)
+    const tree = join(server.folder, 'linked')
+    sh(server.folder, `mkdir -p linked/sub; ln -s '${secret}' linked/link; ln linked/link linked/sub/other`)
+    const name = await server.archive(customDir, { source_path: tree })
+    const [before, outside] = [treeOf(tree), statSync(secret, { bigint: true })]
+    rmSync(tree, { recursive: true })
+    expect(await restore(server, name)).toMatchObject(success)
+    const { mode, mtimeNs } = outside
+    expect(statSync(secret, { bigint: true })).toMatchObject({ mode, mtimeNs })
+    expect(treeOf(tree)).toEqual(before)
   })
 
   test('comes back from what YunoHost unpacked when tar fails in the middle', async () => {

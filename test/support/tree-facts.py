@@ -49,7 +49,10 @@ def main():
                 linked.setdefault((found.st_dev, found.st_ino), []).append(relative)
     for group in linked.values():
         for relative in group:
-            out[relative]["same"] = sorted(group)
+            # A symbolic link cannot be changed: that it has several names is nothing that anybody could miss. Archives do
+            # not keep it, because Python's tarfile would follow such a link when it restores the second name.
+            alone = out[relative]["kind"] == stat.S_IFLNK
+            out[relative]["same"] = [relative] if alone else sorted(group)
     print(json.dumps(out))
 
 

@@ -14,7 +14,7 @@ describe('comparing, unpacking and importing', () => {
     await it.scan()
     await expect(it.contents.compare('a', { thorough: false }, never)).rejects.toMatchObject({
       code: 'validation_failed',
-      errors: [{ field: 'against', code: 'required' }],
+      errors: [{ field: 'against', code: 'only_directories_compared' }],
     })
     writeFileSync(join(it.tree, 'new'), '')
     const found = await it.contents.compare('a', { against: it.folder, thorough: true }, never)
@@ -62,11 +62,18 @@ describe('comparing, unpacking and importing', () => {
     expect(made.verifiedAt).toBe(it.engine.deps.clock.now())
     const [activity] = await listActivity(it.engine.deps.db, { limit: 1 })
     expect(activity).toMatchObject({ actor: 'alice', action: 'archive.import', subject: 'from_elsewhere' })
-    await expect(it.contents.importFile(file, null, 'alice', never)).rejects.toMatchObject({
-      code: 'archive_exists',
-    })
+    for (const [name, field] of [
+      [null, 'file'],
+      ['from_elsewhere', 'name'],
+    ] as const) {
+      await expect(it.contents.importFile(file, name, 'alice', never)).rejects.toMatchObject({
+        code: 'archive_exists',
+        errors: [{ field, code: 'archive_name_taken', facts: { archive: 'from_elsewhere' } }],
+      })
+    }
     await expect(it.contents.importFile(file, 'not a name', 'alice', never)).rejects.toMatchObject({
       code: 'name_invalid',
+      errors: [{ field: 'name', code: 'archive_name_invalid' }],
     })
     await expect(it.contents.importFile('relative.tar', null, 'alice', never)).rejects.toMatchObject({
       errors: [{ code: 'path_not_absolute' }],

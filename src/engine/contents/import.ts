@@ -2,7 +2,7 @@
 import { basename } from 'node:path'
 import type { Archive } from '../../domain/archive.ts'
 import { isArchiveName } from '../../domain/archive-name.ts'
-import { Problem } from '../../domain/problem.ts'
+import { isProblem, Problem } from '../../domain/problem.ts'
 import { addActivity } from '../../store/activity.ts'
 import { getArchive, setPinned, setState } from '../../store/archives.ts'
 import { rescan } from '../catalogue.ts'
@@ -10,7 +10,8 @@ import type { EngineDeps } from '../deps.ts'
 
 /**
  * The row as it is afterwards. One that belongs to a job here is pinned: its rules would remove it as too old before anybody
- * had a use for it. `name_invalid`, `archive_exists`, and what `archive.import` rejects with.
+ * had a use for it. `name_invalid` and `archive_exists`, with the field `name`, or `file` when the name is that of the file; and
+ * what `archive.import` rejects with.
  */
 export async function importFile(
   deps: EngineDeps,
@@ -18,8 +19,18 @@ export async function importFile(
   signal: AbortSignal,
 ): Promise<Archive> {
   const name = given.name ?? nameOf(given.file)
-  if (!isArchiveName(name)) throw new Problem('name_invalid', { name })
-  const made = await deps.helper.call('archive.import', { path: given.file, name }, { signal })
+  const field = given.name === null ? 'file' : 'name'
+  if (!isArchiveName(name)) {
+    const errors = [{ field, code: 'archive_name_invalid', facts: { name } } as const]
+    throw new Problem('name_invalid', { name }, { errors })
+  }
+  const made = await deps.helper
+    .call('archive.import', { path: given.file, name }, { signal })
+    .catch((error: unknown) => {
+      if (!isProblem(error, 'archive_exists')) throw error
+      const errors = [{ field, code: 'archive_name_taken', facts: { archive: name } } as const]
+      throw new Problem('archive_exists', error.facts, { cause: error, errors })
+    })
   await rescan(deps)
   return deps.db.transaction().execute(async (trx) => {
     const found = await getArchive(trx, name)

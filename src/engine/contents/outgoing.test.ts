@@ -121,6 +121,20 @@ describe('a download', () => {
     await eventually(async () => (await it.held()).length === 0)
   })
 
+  test('of which nobody takes anything for too long ends, with its helper', async () => {
+    const it = await contentsBench()
+    it.put('a', oddTar([{ name: 'big', data: randomBytes(12_000_000) }]))
+    await it.scan()
+    const sent = await it.contents.archive('a', null, never, 50)
+    await sent.ended
+    await eventually(() => helpers(it) === 0)
+    expect(await it.held()).toEqual([])
+    await expect(gathered(sent.bytes)).rejects.toMatchObject({ code: 'timed_out' })
+    const whole = await it.contents.archive('a', null, never, 60_000)
+    expect((await gathered(whole.bytes)).length).toBeGreaterThan(12_000_000)
+    await whole.ended
+  })
+
   test('that breaks in the middle is an error for its reader, never a short file', async () => {
     const it = await contentsBench()
     it.put('a', oddTar([{ name: 'big', data: randomBytes(12_000_000) }]))

@@ -13,16 +13,19 @@ export interface Outgoing {
   /** Null when nobody knows before the end. */
   readonly length: number | null
   readonly bytes: ReadableStream<Uint8Array>
+  /** Resolves when nothing works for it any more, whatever came of it. */
+  readonly ended: Promise<void>
 }
 
 /** Bytes that wait for the reader at most, beside one piece. */
 const aheadBytes = 512 * 1024
-/** A reader that takes nothing for so long is taken for gone. */
+/** A reader that takes nothing for so long is taken for gone: a person whose laptop sleeps may come back. */
 const stalledMs = 30 * 60_000
 
 /**
  * Starts a call that hands over bytes. Resolves when the first ones are there, or it is known that there are none; rejects
  * with what went wrong before. Later failures are the stream's. `archive_truncated` when there were not `length` bytes.
+ * `limitMs`: a reader that takes nothing for so long is taken for gone; default half an hour.
  */
 export function outgoing(
   deps: EngineDeps,
@@ -30,8 +33,10 @@ export function outgoing(
   length: number | null,
   signal: AbortSignal,
   call: (options: HelperCall) => Promise<unknown>,
-): Promise<ReadableStream<Uint8Array>> {
-  const begun = Promise.withResolvers<ReadableStream<Uint8Array>>()
+  limitMs = stalledMs,
+): Promise<Pick<Outgoing, 'bytes' | 'ended'>> {
+  const begun = Promise.withResolvers<Pick<Outgoing, 'bytes' | 'ended'>>()
+  const ended = Promise.withResolvers<void>()
   const gone = new AbortController()
   const left = Promise.withResolvers<never>()
   let sent = 0
@@ -61,9 +66,9 @@ export function outgoing(
     if (gone.signal.aborted) return undefined
     sent += piece.length
     control?.enqueue(piece)
-    begun.resolve(stream)
+    begun.resolve({ bytes: stream, ended: ended.promise })
     if ((control?.desiredSize ?? 1) > 0) return undefined
-    stalled = setTimeout(() => leave(new Problem('timed_out', { command: 'download' })), stalledMs)
+    stalled = setTimeout(() => leave(new Problem('timed_out', { command: 'download' })), limitMs)
     stalled.unref()
     return new Promise((resolve) => (go = resolve))
   }
@@ -72,11 +77,13 @@ export function outgoing(
   if (signal.aborted) onAbort()
 
   const work = async (): Promise<void> => {
+    let calling: Promise<unknown> | null = null
     try {
       // When the reader is gone the hold goes at once: the helper may need a moment to end.
-      await withHold(deps, name, 'download', () =>
-        Promise.race([call({ signal: gone.signal, onData }), left.promise]),
-      )
+      await withHold(deps, name, 'download', () => {
+        calling = call({ signal: gone.signal, onData })
+        return Promise.race([calling, left.promise])
+      })
       if (length !== null && sent !== length) {
         throw new Problem('archive_truncated', {
           archive: name,
@@ -84,13 +91,17 @@ export function outgoing(
         })
       }
       control?.close()
-      begun.resolve(stream)
+      begun.resolve({ bytes: stream, ended: ended.promise })
     } catch (error) {
       begun.reject(error)
       if (control?.desiredSize !== null) control?.error(error)
     } finally {
       clearTimeout(stalled)
       signal.removeEventListener('abort', onAbort)
+      Promise.resolve(calling).then(
+        () => ended.resolve(),
+        () => ended.resolve(),
+      )
     }
   }
   left.promise.catch(() => undefined)

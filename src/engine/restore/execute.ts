@@ -1,7 +1,8 @@
 // Executes one restore: proves the archive, saves the present state, then has the helper do it, or take it back.
 import { slug } from '../../domain/archive-name.ts'
 import { isProblem, Problem, type ProblemCode } from '../../domain/problem.ts'
-import type { Restore, RestoreOutcome } from '../../domain/restore.ts'
+import type { PlanRemark, Restore, RestoreOutcome } from '../../domain/restore.ts'
+import type { RunWarning } from '../../domain/run.ts'
 import type { AnySource } from '../../sources/source.ts'
 import { getArchive, setPinned, upsertArchives } from '../../store/archives.ts'
 import { finishRestore, setRestoreProgress, setSafetyArchive, type RestoreEnd } from '../../store/restores.ts'
@@ -12,9 +13,11 @@ import type { EngineDeps } from '../deps.ts'
 import { withHold } from '../hold.ts'
 import type { LogFile } from '../log-file.ts'
 import { archiveOf, catalogueEntry, makeArchive, mustFit } from '../make-archive.ts'
+import { restoreSpace, type Space } from '../space.ts'
 import { redactor, type Config } from '../secrets.ts'
 import { verifyArchive } from '../verify.ts'
 import { digestForHelper, engineStepCount } from './plan.ts'
+import { judgeSafety } from './safety.ts'
 import type { Steps } from './steps.ts'
 
 /** How long the state before a restore is kept. */
@@ -33,6 +36,7 @@ export interface RestoreWork {
   readonly config: Config
   readonly log: LogFile
   readonly steps: Steps
+  readonly space: Space
   /** Aborted with a {@link RestoreStop}. */
   readonly signal: AbortSignal
   changed(): void
@@ -84,11 +88,12 @@ async function perform(deps: EngineDeps, work: RestoreWork): Promise<RestoreOutc
   const { restore } = work
   return withHold(deps, restore.archiveName, 'restore', async () => {
     await work.steps.during('verify_archive', () => prove(deps, work))
-    const safetyArchive = restore.plan.safety
+    const saved = restore.plan.safety
       ? await work.steps.during('safety_archive', () => saveThePresent(deps, work))
       : null
     work.signal.throwIfAborted()
-    return apply(deps, work, safetyArchive)
+    const outcome = await apply(deps, work, saved?.name ?? null)
+    return saved?.remark ? { ...outcome, remarks: [saved.remark, ...outcome.remarks] } : outcome
   })
 }
 
@@ -98,8 +103,16 @@ async function prove(deps: EngineDeps, work: RestoreWork): Promise<void> {
   throw new Problem('archive_corrupted', { archive: after.name, detail: after.stateDetail ?? '' })
 }
 
-/** The name of the archive that holds what is about to be replaced, pinned for a week. */
-async function saveThePresent(deps: EngineDeps, work: RestoreWork): Promise<string> {
+interface Saved {
+  readonly name: string
+  /** What is to be said of it; null when it is whole. */
+  readonly remark: PlanRemark | null
+  /** The same for the step, in English. */
+  readonly detail: string
+}
+
+/** The archive that holds what is about to be replaced, pinned for a week. Rejects with `safety_incomplete`, … */
+async function saveThePresent(deps: EngineDeps, work: RestoreWork): Promise<Saved> {
   const { restore, log } = work
   const order = restore.plan.safety
   const source = deps.sources.find((one) => one.id === order?.type)
@@ -108,15 +121,15 @@ async function saveThePresent(deps: EngineDeps, work: RestoreWork): Promise<stri
   const config = { ...order.settings, ...secrets }
   const call = { ...callOf(deps, work), signal: work.signal }
   const settings = await getSettings(deps.db)
+  const archive = await getArchive(deps.db, restore.archiveName)
   await mustFit(deps, {
     source,
     config,
     newest: null,
     reserveBytes: settings.diskReserveBytes,
-    promisedBytes: 0,
+    promise: (bytes, check) => work.space.take(restoreSpace(restore.id), bytes, check),
     call,
   })
-  const archive = await getArchive(deps.db, restore.archiveName)
   const produced = await makeArchive(deps, {
     source,
     config,
@@ -129,15 +142,24 @@ async function saveThePresent(deps: EngineDeps, work: RestoreWork): Promise<stri
       await setSafetyArchive(deps.db, restore.id, name)
       log.write('info', `the present state goes into ${name}`)
     },
-  })
+  }).finally(() => work.space.release(restoreSpace(restore.id)))
   const name = archiveOf(produced)
   await deps.db.transaction().execute(async (trx) => {
     await upsertArchives(trx, [catalogueEntry(deps, source, produced)])
     await setPinned(trx, name, true, deps.clock.now() + SAFETY_DAYS * DAY_MS)
   })
+  for (const one of produced.warnings) log.write('err', `warning of ${name}: ${warningLine(one)}`)
   const incomplete = produced.targets.some((one) => one.status === 'error' || one.status === 'skipped')
   if (incomplete) throw new Problem('nothing_backed_up', { target: restore.target })
-  return name
+  const remark = judgeSafety(name, produced)
+  const detail =
+    remark === null ? '' : `${name} was made with warnings (${remark.facts['number']}): see the log`
+  return { name, remark, detail }
+}
+
+function warningLine({ code, path, facts }: RunWarning): string {
+  const told = Object.entries(facts ?? {}).map(([key, value]) => `${key}=${value ?? ''}`)
+  return [code, ...(path === undefined ? [] : [path]), ...told].join(' ')
 }
 
 async function apply(

@@ -1,6 +1,6 @@
 // From an admin's wish to a plan: which source brings this archive back, with which settings, and what comes before.
 import type { Archive } from '../../domain/archive.ts'
-import { Problem } from '../../domain/problem.ts'
+import { Problem, type FieldErrorCode } from '../../domain/problem.ts'
 import {
   restoreOptionsSchema,
   type PlannedStep,
@@ -23,6 +23,9 @@ import { jobPlace, openConfig, restorePlace, type Config } from '../secrets.ts'
 /** Steps and remarks that are the engine's: the source's own plan is without them. */
 const engineSteps: ReadonlySet<RestoreStepCode> = new Set(['verify_archive', 'safety_archive'])
 const engineRemarks: ReadonlySet<PlanRemarkCode> = new Set(['hash_unknown'])
+
+/** Refusals that say no more than that the archive is known to be damaged. */
+const saysDamage: ReadonlySet<FieldErrorCode> = new Set(['archive_damaged', 'archive_truncated'])
 
 export interface Prepared {
   readonly archive: Archive
@@ -74,9 +77,11 @@ export function restorerOf(
 }
 
 function withEngineSteps(own: RestorePlan, archive: Archive): RestorePlan {
-  const before: PlannedStep[] = [{ code: 'verify_archive', facts: { archive: archive.name } }]
+  // What does nothing needs no proof either.
+  const idle = own.steps.length === 0
+  const before: PlannedStep[] = idle ? [] : [{ code: 'verify_archive', facts: { archive: archive.name } }]
   if (own.safety) before.push({ code: 'safety_archive', facts: { target: own.target } })
-  const unknown: PlanRemark[] = archive.sha256 === null ? [{ code: 'hash_unknown', facts: {} }] : []
+  const unknown: PlanRemark[] = archive.sha256 === null && !idle ? [{ code: 'hash_unknown', facts: {} }] : []
   const damaged =
     archive.state === 'corrupted'
       ? [{ field: 'archive', code: 'archive_damaged' as const, facts: { detail: archive.stateDetail ?? '' } }]
@@ -87,7 +92,7 @@ function withEngineSteps(own: RestorePlan, archive: Archive): RestorePlan {
     warnings: [...unknown, ...own.warnings],
     refusals: [
       ...damaged,
-      ...own.refusals.filter((one) => damaged.length === 0 || one.code !== 'archive_damaged'),
+      ...own.refusals.filter((one) => damaged.length === 0 || !saysDamage.has(one.code)),
     ],
   }
 }

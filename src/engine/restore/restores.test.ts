@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { engineBench, type Answers, type EngineBench } from '../../../test/support/engine.ts'
-import type { Produced } from '../../domain/helper-protocol.ts'
+import type { ArchiveOrder, Produced } from '../../domain/helper-protocol.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { Restore, RestoreOutcome, RestorePlan } from '../../domain/restore.ts'
 import { planDigest } from '../../sys/plan-digest.ts'
@@ -55,6 +55,21 @@ const plan: RestorePlan = {
 }
 const good: RestoreOutcome = { status: 'success', problem: null, remarks: [] }
 
+function produced({ archive }: { readonly archive: Pick<ArchiveOrder, 'name' | 'app'> }): Produced {
+  return {
+    file: `${archive.name}.tar`,
+    sizeBytes: 1000,
+    sha256: 'c'.repeat(64),
+    fingerprint: `1:${archive.name}`,
+    targets: [{ kind: 'path', id: '/srv/photos', status: 'success' }],
+    warnings: [],
+    warningCount: 0,
+    exitCodes: {},
+    info: {},
+    backupInfo: { created_at: '2026-05-08T10:00:00.000+00:00', app: archive.app },
+  }
+}
+
 const fine: Answers = {
   'restore.plan': () => plan,
   'restore.apply': () => good,
@@ -68,18 +83,7 @@ const fine: Answers = {
   }),
   'source.estimate': () => ({ bytes: 1000, files: 3 }),
   disk: () => ({ totalBytes: 100 * GIB, freeBytes: 50 * GIB }),
-  'source.produce': ({ archive }): Produced => ({
-    file: `${archive.name}.tar`,
-    sizeBytes: 1000,
-    sha256: 'c'.repeat(64),
-    fingerprint: `1:${archive.name}`,
-    targets: [{ kind: 'path', id: '/srv/photos', status: 'success' }],
-    warnings: [],
-    warningCount: 0,
-    exitCodes: {},
-    info: {},
-    backupInfo: { created_at: '2026-05-08T10:00:00.000+00:00', app: archive.app },
-  }),
+  'source.produce': produced,
   'archive.delete': () => ({ removed: [] }),
   recover: () => ({ killed: 0, removed: [] }),
 }
@@ -175,6 +179,33 @@ describe('a restore', () => {
       'extract_files waiting',
     ])
     expect(verbs(it.bench)).not.toContain('restore.apply')
+  })
+
+  const safetyWith = (warnings: Produced['warnings']): Answers => ({
+    'source.produce': (args) => ({ ...produced(args), warnings, warningCount: warnings.length }),
+  })
+
+  test('whose safety archive lacks something replaces nothing, and keeps what could be saved', async () => {
+    const it = await world(safetyWith([{ code: 'file_unreadable', path: '/srv/photos/x' }]))
+    const ended = await carriedOut(it)
+    const archive = ended.safetyArchive
+    expect(ended).toMatchObject({ status: 'error', errorCode: 'safety_incomplete', errorFacts: { archive } })
+    expect(states(ended)[1]).toBe('safety_archive failed')
+    expect(verbs(it.bench)).not.toContain('restore.apply')
+    expect(await getArchive(it.bench.deps.db, archive ?? '')).toMatchObject({ pinned: true })
+  })
+
+  test('whose safety archive was made with other warnings goes on, and says so', async () => {
+    const it = await world(safetyWith([{ code: 'file_changed', path: '/srv/photos/log' }]))
+    const ended = await carriedOut(it)
+    const archive = ended.safetyArchive
+    expect(ended).toMatchObject({
+      status: 'success',
+      remarks: [{ code: 'safety_warnings', facts: { archive, number: 1 } }],
+    })
+    expect(ended.steps[1]?.detail).toBe(`${archive} was made with warnings (1): see the log`)
+    const { text } = await readRestoreLog(it.bench.deps.dataDir, ended.id, 0, 10_000)
+    expect(text).toContain(`warning of ${archive}: file_changed /srv/photos/log\n`)
   })
 
   test('that was put back says why', async () => {

@@ -106,6 +106,7 @@ export function createRestores(
         config,
         log,
         steps,
+        space: queue.space,
         signal: stop.signal,
         changed,
       })

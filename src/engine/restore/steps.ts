@@ -7,8 +7,11 @@ import type { EngineDeps } from '../deps.ts'
 export interface Steps {
   /** The step with that index is in this state now. */
   set(index: number, state: StepState, detail?: string): void
-  /** Does the plan's step of that code. */
-  during<T>(code: RestoreStep['code'], work: () => Promise<T>): Promise<T>
+  /** Does the plan's step of that code; the result may have something to say of it. */
+  during<T extends { readonly detail?: string } | null | void>(
+    code: RestoreStep['code'],
+    work: () => Promise<T>,
+  ): Promise<T>
   /** Resolves when everything told so far is in the database. */
   written(): Promise<void>
 }
@@ -52,7 +55,7 @@ export function trackSteps(
       set(index, 'running')
       try {
         const result = await work()
-        set(index, 'done')
+        set(index, 'done', result?.detail ?? '')
         return result
       } catch (error) {
         set(index, 'failed', isProblem(error) ? error.message : String(error))

@@ -157,7 +157,8 @@ test('a client that goes away stops the reading', async () => {
       pull: (controller) => controller.enqueue(piece),
       cancel: () => void (cancelled = true),
     })
-    return { fileName: 'endless.tar', contentType: 'application/x-tar', length: null, bytes }
+    const ended = Promise.resolve()
+    return { fileName: 'endless.tar', contentType: 'application/x-tar', length: null, bytes, ended }
   }
   const server = await serveWeb(web.app, { kind: 'tcp', host: '127.0.0.1', port: 0 })
   onTestFinished(() => server.close())

@@ -1,12 +1,11 @@
 // What is in an archive: its tree, search, downloads, and how it differs from now.
-import { createHash } from 'node:crypto'
 import { isProblem, Problem } from '../../../domain/problem.ts'
 import type { ContentsPage } from '../../../domain/contents.ts'
 import type { Formats } from '../../i18n.ts'
 import { liveParts } from '../../live-parts.ts'
 import { fragment, type MountPage, render, urlOf, type WebContext } from '../../page.ts'
 import { textOf } from '../../problem.ts'
-import { type ArchiveRow, findArchive } from '../archives/detail-query.ts'
+import { type ArchiveRow, findArchive, presentArchive } from '../archives/detail-query.ts'
 import { archivePath } from '../archives/state.ts'
 import { keyOf } from '../restore/chosen-paths.ts'
 import { isComparable, memberBase, restorableOf } from '../restore/restorable.ts'
@@ -14,7 +13,7 @@ import { comparisons } from './comparisons.ts'
 import { compareView } from './compare-view.ts'
 import { isKey } from './keys.ts'
 import { rangeOf, sameFile } from './range.ts'
-import { downloadHeaders, send } from './send.ts'
+import { downloadHeaders, send, tagOf } from './send.ts'
 import { contentsView, entriesPerPage } from './view.ts'
 
 export const mountContents: MountPage = (app, deps) => {
@@ -147,18 +146,7 @@ export const mountContents: MountPage = (app, deps) => {
     return row
   }
 
-  async function archiveOf(c: WebContext): Promise<ArchiveRow> {
-    const name = c.req.param('name') ?? ''
-    const row = await findArchive(db, name)
-    if (row === null || row.missing_at !== null || row.deleting === 1) {
-      throw new Problem('archive_not_found', { archive: name })
-    }
-    return row
+  function archiveOf(c: WebContext): Promise<ArchiveRow> {
+    return presentArchive(db, c.req.param('name') ?? '')
   }
-}
-
-/** Stands for the bytes: their hash where it is known to be true, else what the file system says of the file. */
-function tagOf({ sha256, state, fingerprint }: ArchiveRow): string {
-  const known = state === 'ok' && sha256 !== null
-  return `"${known ? sha256 : createHash('sha256').update(fingerprint).digest('hex')}"`
 }

@@ -1,6 +1,7 @@
 // Sends what leaves an archive: as a file to be saved, never as something that a browser would show or run.
+import { createHash } from 'node:crypto'
 import type { Outgoing } from '../../../engine/contents.ts'
-import type { WebContext } from '../../page.ts'
+import type { ArchiveRow } from '../archives/detail-query.ts'
 
 /** Nothing in it may run or load anything, should a browser show it after all. */
 export const downloadPolicy = "sandbox; default-src 'none'"
@@ -17,7 +18,7 @@ export function attachment(fileName: string): string {
 
 /** The answer with these bytes. For HEAD the same headers alone; the bytes are let go. */
 export async function send(
-  c: WebContext,
+  c: { readonly req: { readonly method: string } },
   outgoing: Outgoing,
   more: { readonly status?: 200 | 206; readonly headers?: Readonly<Record<string, string>> } = {},
 ): Promise<Response> {
@@ -44,4 +45,10 @@ export function downloadHeaders(
     'X-Accel-Buffering': 'no',
     ...(length === null ? {} : { 'Content-Length': String(length) }),
   }
+}
+
+/** Stands for the bytes: their hash where it is known to be true, else what the file system says of the file. */
+export function tagOf({ sha256, state, fingerprint }: ArchiveRow): string {
+  const known = state === 'ok' && sha256 !== null
+  return `"${known ? sha256 : createHash('sha256').update(fingerprint).digest('hex')}"`
 }

@@ -115,7 +115,7 @@ function promiseOf({ warnings }: RestorePlan, t: T): string {
 
 function factsOf(plan: RestorePlan, { t, f }: { t: T; f: Formats }): readonly ShownFact[] {
   const facts: ShownFact[] = [
-    { label: t('restore.fact.target'), value: visibleName(plan.target) },
+    ...(plan.target === '' ? [] : [{ label: t('restore.fact.target'), value: visibleName(plan.target) }]),
     {
       label: t('restore.fact.replaced'),
       value: t(plan.replaces ? 'restore.plan.replaced' : 'restore.plan.not_replaced'),

@@ -9,7 +9,7 @@ import type { Formats } from '../../i18n.ts'
 import { liveParts } from '../../live-parts.ts'
 import { liveWork } from '../../live-work.ts'
 import { fragment, type MountPage, render, type WebContext } from '../../page.ts'
-import { endOfLog, shownLogBytes, streamLog } from '../runs/log.ts'
+import { endOfLog, logView, shownLogBytes, streamLog } from '../runs/log.ts'
 import { restoreRow } from './list-view.ts'
 import { hasEnded } from './state.ts'
 import { restoreStatusView, restoreTitle } from './status-view.ts'
@@ -40,16 +40,7 @@ export const mountRestores: MountPage = (app, { db, engine, config, clock }) => 
     const t = c.get('t')
     const model = {
       status,
-      log: {
-        text: tail ?? log.text,
-        cursor: log.next,
-        note:
-          tail !== null
-            ? t('runs.log.tail')
-            : log.before > 0
-              ? t('runs.log.cut', { size: c.get('f').size(log.before) })
-              : '',
-      },
+      log: logView(log, tail, t, c.get('f')),
       refresh: status.open ? 5 : 0,
     }
     return render(c, 'restore/restore', model, { title: restoreTitle(restore, t) })

@@ -1,5 +1,5 @@
 // The restore wizard up to its start: choose an archive, choose options, see what will happen, agree.
-import { isProblem, Problem, type FieldError } from '../../../domain/problem.ts'
+import { isProblem, type FieldError } from '../../../domain/problem.ts'
 import type { Restore, RestorePlan } from '../../../domain/restore.ts'
 import { planDigest } from '../../../sys/plan-digest.ts'
 import type { RestoreInput } from '../../../engine/engine.ts'
@@ -8,7 +8,7 @@ import { redirectWith } from '../../flash.ts'
 import { type MountPage, render, type WebContext } from '../../page.ts'
 import { textOf as problemTextOf, words } from '../../problem.ts'
 import type { ProblemText } from '../../problem-text.ts'
-import { type ArchiveRow, findArchive } from '../archives/detail-query.ts'
+import { type ArchiveRow, presentArchive } from '../archives/detail-query.ts'
 import { type FormValues, readForm } from '../jobs/form-values.ts'
 import { choices } from './choose-query.ts'
 import { chooseView, restorePath } from './choose-view.ts'
@@ -143,13 +143,8 @@ export const mountWizard: MountPage = (app, { db, engine, sources, clock, config
     return render(c, 'restore/options', model, { title, status, here: restorePath(row.name) })
   }
 
-  async function archiveOf(c: WebContext): Promise<ArchiveRow> {
-    const name = c.req.param('name') ?? ''
-    const row = await findArchive(db, name)
-    if (row === null || row.missing_at !== null || row.deleting === 1) {
-      throw new Problem('archive_not_found', { archive: name })
-    }
-    return row
+  function archiveOf(c: WebContext): Promise<ArchiveRow> {
+    return presentArchive(db, c.req.param('name') ?? '')
   }
 
   function showRestore(c: WebContext, restore: Restore): Response {
