@@ -1,7 +1,16 @@
 // English. Keys are grouped by the page or part that uses them; `fr.ts` must have the same keys.
 import type { Message } from '../src/domain/i18n.ts'
+import { federationProblems } from './en/federation-problems.ts'
+import { network } from './en/network.ts'
+import { peers } from './en/peers.ts'
+import { transfers } from './en/transfers.ts'
 
 export const en = {
+  ...federationProblems,
+  ...network,
+  ...peers,
+  ...transfers,
+
   // --- app frame ---
   'app.name': 'BackupManager',
   'frame.skip': 'Skip to the content',
@@ -14,6 +23,7 @@ export const en = {
   'frame.footer': 'BackupManager {version} · times are those of {zone}',
   'nav.home': 'Home',
   'nav.archives': 'Archives',
+  'nav.network': 'Network',
   'nav.activity': 'Activity',
   'nav.settings': 'Settings',
   'state.ok': 'OK',
@@ -781,8 +791,12 @@ export const en = {
   'field.path_is_mount_point': 'A disk is mounted at this path. Name a new folder on it.',
   'field.target_not_in_archive': 'The archive does not hold this: {target}',
   'field.archive_unsafe':
-    'A member of the archive would land outside its place, so nothing is restored: {path}',
+    'A member of the archive would land outside its place, so the archive is not used: {path}',
   'field.archive_damaged': 'This archive is damaged: {detail}',
+  'field.archive_truncated': 'This archive is incomplete, so nothing can be restored from it: {detail}',
+  'field.archive_name_invalid':
+    'This is no name for an archive: {name}. Names have letters, digits, “_”, “-” and dots, 50 at most.',
+  'field.archive_name_taken': 'An archive of this name exists already: {archive}. Choose another name.',
   'field.archive_newer':
     'This archive was made by a newer version of BackupManager. Update BackupManager first.',
   'field.archive_too_old':
@@ -817,11 +831,14 @@ export const en = {
   'field.yunohost_too_old': 'This YunoHost is too old for the archive ({archived}, {installed}).',
   'field.domain_missing': 'This server does not have the app’s domain. Add it in YunoHost first: {domain}',
   'field.name_reserved': 'This name is reserved for BackupManager or the system.',
+  'field.name_of_another': 'The part before the first underscore is the name of another instance: {name}',
   'field.file_missing': 'There is no such file: {path}',
   'field.not_regular_file': 'This is a link, a folder or a device. Name the file itself: {path}',
   'field.not_an_archive': 'YunoHost could not use this archive: {detail}',
+  'field.only_directories_compared':
+    'Only the archive of a directory knows what to compare itself with. This one holds something else: name a folder, for example one that it was unpacked into.',
   'field.secret_in_arguments':
-    'A secret does not belong among the arguments, where every user of this machine can read it. Use --password-file.',
+    'A secret does not belong among the arguments, where every user of this machine can read it. Use {option}.',
   'field.unexpected': 'This is not expected here.',
   'field.path_not_safe':
     'Somebody other than root can move things about on the way to {path}, and there is no safe place on its disk to prepare the restore. Choose another folder.',
@@ -849,7 +866,7 @@ export const en = {
   'problem.archive_not_found.hint': 'It may have been deleted, here or in YunoHost’s webadmin.',
   'problem.archive_exists.title': 'An archive of this name exists already',
   'problem.archive_exists.hint':
-    'Nothing is ever overwritten. Start the job again: it takes the next free name.',
+    'Nothing is ever overwritten. A job that is started again takes the next free name; for a file, choose another one.',
   'problem.archive_pinned.title': 'This archive is pinned',
   'problem.archive_pinned.hint': 'Pinned archives are never deleted. Unpin it first, if it is really to go.',
   'problem.archive_in_use.title': 'This archive is in use',
@@ -939,6 +956,9 @@ export const en = {
   'problem.restore_running.title': 'Something is already being restored there',
   'problem.restore_running.hint':
     'Two restores into one place would undo each other. Wait for the end of the first.',
+  'problem.safety_incomplete.title': 'What is there now could not be saved whole',
+  'problem.safety_incomplete.hint':
+    'It would be lost with the restore, so nothing was changed. Entries that are missing or incomplete in the safety archive {archive}: {number} (the first: {path}). Repair them or move them elsewhere, or restore to another place.',
   'problem.restore_failed.title': 'The restore failed',
   'problem.restore_failed.hint': 'Its log says at which step and why.',
   'problem.put_back_failed.title': 'The former state could not be put back wholly',
@@ -1312,6 +1332,8 @@ export const en = {
   'restore.remark.app_of_other_domain': 'In the archive the app has another address than now: {domain}',
   'restore.remark.app_version_differs':
     'The archive holds another version of the app than the one installed ({archived}, {installed})',
+  'restore.remark.clients_cut_off':
+    'While {database} is replaced its clients are cut off or have to wait, and what they write after the safety archive was made is lost: stop what uses it first',
   'restore.remark.commands_not_undone':
     'If the restore fails after the recipe’s commands have run, what they did is not undone',
   'restore.remark.core_only': 'The archive holds only the core: the large data folders are not in it',
@@ -1346,6 +1368,8 @@ export const en = {
     'The firewall is not touched; open these ports yourself if they are needed: {ports}',
   'restore.remark.recipe_skipped': 'User, service, rights, ports and commands of the recipe are left out',
   'restore.remark.role_exists': 'These database users exist already and stay as they are: {roles}',
+  'restore.remark.safety_warnings':
+    'The safety archive {archive} was made with warnings ({number}): what changed while it was read may be in it half old, half new; the log names it',
   'restore.remark.server_older':
     'The database server here is older than the one the archive comes from; parts may not work ({archived}, {installed})',
   'restore.remark.service_exists': 'The service exists here already: {service}',

@@ -1,8 +1,17 @@
 // French. `Record<MessageKey, …>` makes a missing or unknown key a type error.
 import type { Message } from '../src/domain/i18n.ts'
 import type { MessageKey } from './en.ts'
+import { federationProblems } from './fr/federation-problems.ts'
+import { network } from './fr/network.ts'
+import { peers } from './fr/peers.ts'
+import { transfers } from './fr/transfers.ts'
 
 export const fr: Record<MessageKey, Message> = {
+  ...federationProblems,
+  ...network,
+  ...peers,
+  ...transfers,
+
   // --- app frame ---
   'app.name': 'BackupManager',
   'frame.skip': 'Aller au contenu',
@@ -15,6 +24,7 @@ export const fr: Record<MessageKey, Message> = {
   'frame.footer': 'BackupManager {version} · heures du fuseau {zone}',
   'nav.home': 'Accueil',
   'nav.archives': 'Archives',
+  'nav.network': 'Réseau',
   'nav.activity': 'Activité',
   'nav.settings': 'Réglages',
   'state.ok': 'OK',
@@ -821,8 +831,12 @@ export const fr: Record<MessageKey, Message> = {
     'Un disque est monté à cet endroit. Indiquez un nouveau dossier sur ce disque.',
   'field.target_not_in_archive': 'L’archive ne contient pas ceci : {target}',
   'field.archive_unsafe':
-    'Un élément de l’archive sortirait de son emplacement ; rien n’est donc restauré : {path}',
+    'Un élément de l’archive sortirait de son emplacement ; l’archive n’est donc pas utilisée : {path}',
   'field.archive_damaged': 'Cette archive est endommagée : {detail}',
+  'field.archive_truncated': 'Cette archive est incomplète ; rien ne peut donc en être restauré : {detail}',
+  'field.archive_name_invalid':
+    'Ce n’est pas un nom d’archive : {name}. Un nom a des lettres, des chiffres, « _ », « - » et des points, 50 au plus.',
+  'field.archive_name_taken': 'Une archive de ce nom existe déjà : {archive}. Choisissez un autre nom.',
   'field.archive_newer':
     'Cette archive a été faite par une version plus récente de BackupManager. Mettez d’abord BackupManager à jour.',
   'field.archive_too_old':
@@ -859,12 +873,16 @@ export const fr: Record<MessageKey, Message> = {
   'field.domain_missing':
     'Ce serveur n’a pas le domaine de l’application. Ajoutez-le d’abord dans YunoHost : {domain}',
   'field.name_reserved': 'Ce nom est réservé à BackupManager ou au système.',
+  'field.name_of_another':
+    'La partie qui précède le premier tiret bas est le nom d’une autre instance : {name}',
   'field.file_missing': 'Ce fichier n’existe pas : {path}',
   'field.not_regular_file':
     'C’est un lien, un dossier ou un périphérique. Indiquez le fichier lui-même : {path}',
   'field.not_an_archive': 'YunoHost ne pourrait pas utiliser cette archive : {detail}',
+  'field.only_directories_compared':
+    'Seule l’archive d’un dossier sait à quoi se comparer. Celle-ci contient autre chose : indiquez un dossier, par exemple celui où elle a été déballée.',
   'field.secret_in_arguments':
-    'Un secret n’a rien à faire parmi les arguments, où tout utilisateur de cette machine peut le lire. Utilisez --password-file.',
+    'Un secret n’a rien à faire parmi les arguments, où tout utilisateur de cette machine peut le lire. Utilisez {option}.',
   'field.unexpected': 'Ceci n’est pas attendu ici.',
   'field.path_not_safe':
     'Quelqu’un d’autre que root peut déplacer des dossiers sur le chemin de {path}, et son disque n’offre aucun endroit sûr où préparer la restauration. Choisissez un autre dossier.',
@@ -893,7 +911,7 @@ export const fr: Record<MessageKey, Message> = {
   'problem.archive_not_found.hint': 'Elle a peut-être été supprimée, ici ou dans la webadmin de YunoHost.',
   'problem.archive_exists.title': 'Une archive de ce nom existe déjà',
   'problem.archive_exists.hint':
-    'Rien n’est jamais écrasé. Relancez la tâche : elle prendra le prochain nom libre.',
+    'Rien n’est jamais écrasé. Une tâche relancée prend le prochain nom libre ; pour un fichier, choisissez un autre nom.',
   'problem.archive_pinned.title': 'Cette archive est épinglée',
   'problem.archive_pinned.hint':
     'Une archive épinglée n’est jamais supprimée. Détachez-la d’abord, si elle doit vraiment disparaître.',
@@ -987,6 +1005,9 @@ export const fr: Record<MessageKey, Message> = {
   'problem.restore_running.title': 'Une restauration y est déjà en cours',
   'problem.restore_running.hint':
     'Deux restaurations au même endroit se gêneraient. Attendez la fin de la première.',
+  'problem.safety_incomplete.title': 'L’état présent n’a pas pu être entièrement sauvegardé',
+  'problem.safety_incomplete.hint':
+    'La restauration l’aurait fait perdre ; rien n’a donc été modifié. Éléments manquants ou incomplets dans l’archive de sûreté {archive} : {number} (le premier : {path}). Réparez-les ou déplacez-les ailleurs, ou restaurez à un autre endroit.',
   'problem.restore_failed.title': 'La restauration a échoué',
   'problem.restore_failed.hint': 'Son journal dit à quelle étape et pourquoi.',
   'problem.put_back_failed.title': 'L’état précédent n’a pas pu être entièrement remis',
@@ -1379,6 +1400,8 @@ export const fr: Record<MessageKey, Message> = {
     'Dans l’archive, l’application a une autre adresse qu’à présent : {domain}',
   'restore.remark.app_version_differs':
     'L’archive contient une autre version de l’application que celle installée ({archived}, {installed})',
+  'restore.remark.clients_cut_off':
+    'Pendant le remplacement de {database}, ses clients sont déconnectés ou doivent attendre, et ce qu’ils écrivent après l’archive de sûreté est perdu : arrêtez d’abord ce qui l’utilise',
   'restore.remark.commands_not_undone':
     'Si la restauration échoue après les commandes de la recette, leurs effets ne sont pas annulés',
   'restore.remark.core_only':
@@ -1419,6 +1442,8 @@ export const fr: Record<MessageKey, Message> = {
     'L’utilisateur, le service, les droits, les ports et les commandes de la recette sont laissés de côté',
   'restore.remark.role_exists':
     'Ces utilisateurs de base de données existent déjà et restent tels quels : {roles}',
+  'restore.remark.safety_warnings':
+    'L’archive de sûreté {archive} a été faite avec des avertissements ({number}) : ce qui a changé pendant la lecture peut y être à moitié ancien, à moitié nouveau ; le journal le nomme',
   'restore.remark.server_older':
     'Le serveur de bases de données est ici plus ancien que celui d’où vient l’archive ; certaines parties peuvent ne pas fonctionner ({archived}, {installed})',
   'restore.remark.service_exists': 'Le service existe déjà ici : {service}',

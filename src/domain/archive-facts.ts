@@ -77,6 +77,11 @@ export function describeArchive(
   }
 }
 
+/** The same of one that somebody else sends or sent: of no job here, and nothing that it says of its own bytes counts. */
+export function fromElsewhere(found: FoundArchive): FoundArchive {
+  return { ...found, origin: 'received', jobId: null, jobUid: null, sha256: null }
+}
+
 /** YunoHost's sidecar names apps and system parts; one app alone is an app's archive. */
 function fromSidecar(info: Readonly<Record<string, unknown>>): { type: string | null; app: string | null } {
   const apps = Object.keys(record(info['apps']))

@@ -7,6 +7,13 @@ export type ArchiveState = (typeof archiveStates)[number]
 export const archiveOrigins = ['local', 'received', 'foreign'] as const
 export type ArchiveOrigin = (typeof archiveOrigins)[number]
 
+/** What tells one archive from another of its name. */
+export interface ArchiveContent {
+  /** Null: it was never read whole. */
+  readonly sha256: string | null
+  readonly sizeBytes: number
+}
+
 /** A row of the catalogue. Times are epoch milliseconds, sizes bytes. */
 export interface Archive {
   readonly name: string

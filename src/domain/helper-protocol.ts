@@ -5,6 +5,7 @@ import type { Comparison } from './contents.ts'
 import { drillDepths, type DrillResult } from './drill.ts'
 import type { FieldError } from './problem.ts'
 import { restoreOptionsSchema, stepStates, type RestoreOutcome, type RestorePlan } from './restore.ts'
+import { inboxFileSchema, inboxUidSchema, inboxUploadSchema } from './rsync-server.ts'
 import { runSteps, type RunWarning, type TargetResult } from './run.ts'
 
 /** YunoHost's own rule for a name it creates or deletes, ASCII only on our side. */
@@ -47,6 +48,15 @@ const restoreArgs = { archive: storedNameSchema, type: z.string(), settings, opt
 
 /** The archive of the state before the restore, to put back from. */
 const safety = archiveNameSchema.nullable()
+
+/** An upload in the inbox of a peer. */
+const inboxUpload = { uid: inboxUidSchema, uploadId: inboxUploadSchema, filename: inboxFileSchema }
+const sshServer = z.object({
+  host: z.string().max(255),
+  port: z.number().int().min(1).max(65_535),
+  user: z.string().max(32),
+  hostKeys: z.array(z.string().max(2000)).max(10),
+})
 
 /** Arguments of each verb, checked on both sides. Nothing else can be asked. */
 export const verbs = {
@@ -114,6 +124,84 @@ export const verbs = {
   }),
   /** Copies a tar from anywhere into the archives directory. */
   'archive.import': z.object({ path: z.string().min(1).max(4096), name: archiveNameSchema }),
+  /**
+   * Chunks of the archive's file, for sending: before the bytes of each one, which come as data, a `chunk` frame says what they
+   * hash to. Refused with `archive_truncated` when the file has another size than `expected`.
+   */
+  'archive.chunks': z.object({
+    name: storedNameSchema,
+    expected: wholeNumber,
+    chunkSize: z.number().int().positive(),
+    chunks: z.array(wholeNumber).min(1).max(1_000_000),
+  }),
+  /** A folder on the archives' file system in which the server may write uploads; null when there can be none. */
+  'receive.place': z.object({}),
+  /**
+   * Puts an upload that is whole into the archives directory, with its sidecar, at once. `part` lies in the folder of
+   * `receive.place` or in the data folder's `uploads`. The SHA-256 is what the server found; a file that has to be copied to get
+   * there is hashed again. `archive_exists` when something has that name. Doing it again after it was done, or cut off anywhere, is
+   * harmless; of one name only one at a time may be asked for.
+   */
+  'receive.publish': z.object({
+    part: z.string().min(1).max(4096),
+    name: archiveNameSchema,
+    file: storedNameSchema,
+    sizeBytes: wholeNumber,
+    sha256: z.string().regex(/^[0-9a-f]{64}$/),
+    info: z.record(z.string(), z.unknown()),
+    backupInfo: z.record(z.string(), z.unknown()).nullable(),
+  }),
+  /** Whose keys may come to the inbox for archives; all others may no longer. */
+  'inbox.configure': z.object({
+    peers: z
+      .array(
+        z.object({
+          uid: inboxUidSchema,
+          key: z
+            .string()
+            .max(200)
+            .regex(/^ssh-ed25519 [A-Za-z0-9+/]+={0,2}$/),
+        }),
+      )
+      .max(10_000),
+  }),
+  /**
+   * Makes the folder in which a peer may put this file, with an earlier archive beside it when there is room: then parts that
+   * are in both need not be sent. Harmless when it is there. `insufficient_storage`, `not_supported` without an inbox.
+   */
+  'inbox.open': z.object({
+    ...inboxUpload,
+    sizeBytes: z.number().int().positive(),
+    /** The name of an archive. */
+    basis: storedNameSchema.nullable(),
+    /** Bytes that others still have to write on the same disk. */
+    toCome: wholeNumber,
+  }),
+  /**
+   * Moves a file that has come whole to `part`, as `receive.publish` wants it, and hashes it. Done again it hashes what it moved.
+   * `upload_incomplete` while it is not there in its size; `helper_refused` when it is no file that rsync can have made.
+   */
+  'inbox.take': z.object({
+    ...inboxUpload,
+    sizeBytes: z.number().int().positive(),
+    part: z.string().min(1).max(4096),
+  }),
+  /** Removes the folder of an upload, or with `keep` those of all uploads but these. */
+  'inbox.clear': z.union([
+    z.object({ uid: inboxUidSchema, uploadId: inboxUploadSchema }),
+    z.object({ keep: z.array(inboxUploadSchema).max(100_000) }),
+  ]),
+  /** Sends an archive to a peer's inbox by rsync over SSH. Progress is bytes that are there. */
+  'rsync.send': z.object({
+    name: storedNameSchema,
+    expected: wholeNumber,
+    server: sshServer,
+    uploadId: inboxUploadSchema,
+    filename: inboxFileSchema,
+    bandwidthKib: z.number().int().positive().nullable(),
+  }),
+  /** Asks a peer's inbox whether it lets us in, and for its rsync. */
+  'ssh.probe': z.object({ server: sshServer }),
   /** After a crash: ends what operations left running and removes their partial files. */
   recover: z.object({
     operations: z.array(z.object({ operation, archiveName: archiveNameSchema.nullable() })),
@@ -208,6 +296,12 @@ export interface SourceOffers {
   /** Why it could not be asked, in English. */
   readonly error: string | null
 }
+/** What `receive.publish` put in place. */
+export interface Published {
+  readonly file: string
+  readonly fingerprint: string
+  readonly sizeBytes: number
+}
 export interface RestoreRecovered extends RestoreOutcome {
   /** False when there was no journal: nothing had been changed. */
   readonly found: boolean
@@ -236,6 +330,17 @@ export interface VerbResults {
   'archive.extract': { readonly files: number; readonly bytes: number }
   'archive.compare': Comparison
   'archive.import': Imported
+  'archive.chunks': { readonly bytes: number }
+  'receive.place': { readonly folder: string | null }
+  'receive.publish': Published
+  'inbox.configure': { readonly keys: number }
+  'inbox.open': { readonly basis: boolean }
+  'inbox.take': { readonly sha256: string }
+  'inbox.clear': { readonly removed: number }
+  /** Over the wire. */
+  'rsync.send': { readonly bytesSent: number; readonly bytesReceived: number }
+  /** What the inbox said, and our own rsync. */
+  'ssh.probe': { readonly answer: string; readonly rsync: string }
   recover: { readonly killed: number; readonly removed: readonly string[] }
 }
 
@@ -261,6 +366,13 @@ export const frameSchema = z.discriminatedUnion('t', [
   }),
   /** Followed by exactly that many raw bytes, then the next line. */
   z.object({ t: z.literal('data'), bytes: z.number().int().positive().max(1_048_576) }),
+  /** What the next `bytes` bytes of data are. */
+  z.object({
+    t: z.literal('chunk'),
+    n: z.number().int().nonnegative(),
+    bytes: z.number().int().positive(),
+    sha256: z.string().length(64),
+  }),
   z.object({ t: z.literal('progress'), done: z.number(), total: z.number().nullable() }),
   z.object({ t: z.literal('result'), value: z.unknown() }),
   z.object({

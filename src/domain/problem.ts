@@ -22,6 +22,7 @@ export const problems = {
   run_finished: { status: 409, retry: 'never' },
   archive_not_found: { status: 404, retry: 'never' },
   archive_exists: { status: 409, retry: 'never' },
+  archive_differs: { status: 409, retry: 'never' },
   archive_pinned: { status: 409, retry: 'never' },
   archive_in_use: { status: 409, retry: 'later' },
   archive_corrupted: { status: 409, retry: 'never' },
@@ -56,6 +57,7 @@ export const problems = {
   restore_plan_changed: { status: 409, retry: 'now' },
   restore_finished: { status: 409, retry: 'never' },
   restore_running: { status: 409, retry: 'later' },
+  safety_incomplete: { status: 409, retry: 'never' },
   restore_failed: { status: 500, retry: 'never' },
   put_back_failed: { status: 500, retry: 'never' },
   confirmation_missing: { status: 422, retry: 'never' },
@@ -69,6 +71,46 @@ export const problems = {
   dump_incomplete: { status: 502, retry: 'later' },
   secret_unreadable: { status: 500, retry: 'never' },
   drill_running: { status: 409, retry: 'later' },
+  unauthenticated: { status: 401, retry: 'never' },
+  scope_missing: { status: 403, retry: 'never' },
+  too_many_failures: { status: 429, retry: 'later' },
+  too_many_requests: { status: 429, retry: 'later' },
+  request_invalid: { status: 400, retry: 'never' },
+  length_required: { status: 411, retry: 'never' },
+  body_too_large: { status: 413, retry: 'never' },
+  endpoint_not_found: { status: 404, retry: 'never' },
+  not_supported: { status: 501, retry: 'never' },
+  upload_not_found: { status: 404, retry: 'never' },
+  upload_busy: { status: 429, retry: 'later' },
+  upload_incomplete: { status: 409, retry: 'later' },
+  upload_checksum_mismatch: { status: 422, retry: 'never' },
+  chunk_out_of_range: { status: 400, retry: 'never' },
+  chunk_size_mismatch: { status: 400, retry: 'later' },
+  chunk_digest_mismatch: { status: 400, retry: 'later' },
+  quota_exceeded: { status: 413, retry: 'later' },
+  archive_held: { status: 409, retry: 'later' },
+  pairing_refused: { status: 403, retry: 'never' },
+  peer_is_self: { status: 409, retry: 'never' },
+  peer_exists: { status: 409, retry: 'never' },
+  peer_not_found: { status: 404, retry: 'never' },
+  peer_insecure: { status: 422, retry: 'never' },
+  peer_unreachable: { status: 502, retry: 'later' },
+  peer_untrusted: { status: 502, retry: 'never' },
+  peer_answer_invalid: { status: 502, retry: 'later' },
+  peer_identity_changed: { status: 502, retry: 'never' },
+  peer_cloned: { status: 502, retry: 'later' },
+  peer_key_refused: { status: 502, retry: 'never' },
+  peer_forbids: { status: 502, retry: 'never' },
+  peer_no_key: { status: 409, retry: 'never' },
+  peer_problem: { status: 502, retry: 'later' },
+  token_not_found: { status: 404, retry: 'never' },
+  destination_not_found: { status: 404, retry: 'never' },
+  destination_disabled: { status: 409, retry: 'never' },
+  transfer_not_found: { status: 404, retry: 'never' },
+  transfer_finished: { status: 409, retry: 'never' },
+  transfer_mode_unavailable: { status: 409, retry: 'never' },
+  ssh_failed: { status: 502, retry: 'later' },
+  ssh_host_key_changed: { status: 502, retry: 'never' },
   page_not_found: { status: 404, retry: 'never' },
   internal: { status: 500, retry: 'later' },
 } as const satisfies Record<string, ProblemKind>
@@ -121,6 +163,9 @@ export const fieldErrorCodes = [
   'target_not_in_archive',
   'archive_unsafe',
   'archive_damaged',
+  'archive_truncated',
+  'archive_name_invalid',
+  'archive_name_taken',
   'archive_newer',
   'archive_too_old',
   'archive_not_listed',
@@ -146,12 +191,27 @@ export const fieldErrorCodes = [
   'yunohost_too_old',
   'domain_missing',
   'name_reserved',
+  'name_of_another',
   'file_missing',
   'path_not_safe',
   'path_not_writable',
   'not_regular_file',
   'not_an_archive',
+  'only_directories_compared',
   'secret_in_arguments',
+  'url_invalid',
+  'url_not_https',
+  'token_invalid',
+  'invitation_invalid',
+  'scope_unknown',
+  'pin_invalid',
+  'peer_name_taken',
+  'time_past',
+  'peer_not_reached',
+  'instance_unexpected',
+  'certificate_untrusted',
+  'key_refused',
+  'key_required',
   'unexpected',
 ] as const
 export type FieldErrorCode = (typeof fieldErrorCodes)[number]
@@ -165,16 +225,19 @@ export class Problem extends Error {
   readonly code: ProblemCode
   readonly facts: Facts
   readonly errors: readonly FieldError[]
+  /** Runs of chunks that are not there (`upload_incomplete`): first and last number of each. */
+  readonly missing: readonly (readonly [first: number, last: number])[]
 
   constructor(
     code: ProblemCode,
     facts: Facts = {},
-    options: { cause?: unknown; errors?: readonly FieldError[] } = {},
+    options: { cause?: unknown; errors?: readonly FieldError[]; missing?: Problem['missing'] } = {},
   ) {
     super(describe(code, facts), options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.facts = facts
     this.errors = options.errors ?? []
+    this.missing = options.missing ?? []
   }
 }
 

@@ -8,7 +8,7 @@ export interface Figures {
 }
 
 /** Facts that are numbers of bytes. */
-const sizes = new Set(['needed', 'free', 'reserve', 'bytes'])
+const sizes = new Set(['needed', 'free', 'reserve', 'bytes', 'used', 'quota'])
 /** Facts that are numbers but no amounts: written without separators. */
 const plain = new Set(['port', 'ports', 'mode'])
 /** Any of these numbers decides between singular and plural, and is at hand as `{number}`. */

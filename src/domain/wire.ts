@@ -1,4 +1,5 @@
 // How jobs, runs and archives look outside this program: the JSON of the command line and of the API (api.md).
+import type { WireTransfer } from './api/archives.ts'
 import type { Archive } from './archive.ts'
 import type { Drill } from './drill.ts'
 import { localIso } from './iso-time.ts'
@@ -6,6 +7,8 @@ import type { Job } from './job.ts'
 import { formatPolicy } from './policy-text.ts'
 import type { Restore } from './restore.ts'
 import type { Run } from './run.ts'
+import type { Copy, Destination, Transfer } from './transfer.ts'
+import { formatWindow } from './transfer-window.ts'
 
 /** ISO 8601 with the zone's offset; null stays null. */
 export function time(ms: number | null, timeZone: string): string | null {
@@ -137,5 +140,54 @@ export function restoreToWire(restore: Restore, timeZone: string) {
     safety_archive: restore.safetyArchive,
     error: restore.errorCode === null ? null : { code: restore.errorCode, facts: restore.errorFacts },
     log_tail: restore.logTail,
+  }
+}
+
+/** api.md's transfer; `destination`: its name. */
+export function transferToWire(transfer: Transfer, destination: string, timeZone: string) {
+  return {
+    transfer_id: transfer.id,
+    direction: transfer.direction,
+    archive_name: transfer.archiveName,
+    destination,
+    mode: transfer.mode,
+    chosen: transfer.chosen,
+    status: transfer.status,
+    trigger: transfer.trigger,
+    actor: transfer.actor,
+    attempt: transfer.attempt,
+    bytes_done: transfer.bytesDone,
+    bytes_total: transfer.bytesTotal,
+    bytes_sent: transfer.bytesSent,
+    queued_at: localIso(transfer.queuedAt, timeZone),
+    not_before: localIso(transfer.notBefore, timeZone),
+    started_at: time(transfer.startedAt, timeZone),
+    finished_at: time(transfer.finishedAt, timeZone),
+    error: transfer.errorCode,
+  } satisfies WireTransfer & Record<string, unknown>
+}
+
+export function destinationToWire(destination: Destination, timeZone: string) {
+  return {
+    id: destination.id,
+    name: destination.name,
+    kind: destination.kind,
+    enabled: destination.enabled,
+    mode: destination.mode,
+    bandwidth_kib: destination.bandwidthKib,
+    hours: destination.window && formatWindow(destination.window),
+    created_at: time(destination.createdAt, timeZone),
+  }
+}
+
+/** `destination`: its name. */
+export function copyToWire(copy: Copy, destination: string, timeZone: string) {
+  return {
+    destination_id: copy.destinationId,
+    destination,
+    state: copy.state,
+    size_bytes: copy.sizeBytes,
+    copied_at: localIso(copy.copiedAt, timeZone),
+    checked_at: localIso(copy.checkedAt, timeZone),
   }
 }

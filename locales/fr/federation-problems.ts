@@ -1,0 +1,117 @@
+// Problems, in French, of the API, of peers, uploads and transfers.
+export const federationProblems = {
+  'problem.unauthenticated.title': 'La clé manque ou est inconnue',
+  'problem.unauthenticated.hint':
+    'Envoyez une clé valable dans l’en-tête X-BackupManager-Key. Une clé révoquée ou expirée est inconnue.',
+  'problem.scope_missing.title': 'Cette clé n’y est pas autorisée',
+  'problem.scope_missing.hint':
+    'Il lui faut le droit « {scope} ». Un admin de cette instance peut le donner sur la page du pair ou du jeton.',
+  'problem.too_many_failures.title': 'Trop de mauvaises clés sont venues de cette adresse',
+  'problem.too_many_failures.hint': 'Attendez {seconds} s, puis réessayez avec la bonne clé.',
+  'problem.too_many_requests.title': 'Trop de ces requêtes sont en cours',
+  'problem.too_many_requests.hint':
+    'Au plus {limit} requêtes de ce genre reçoivent une réponse à la fois. Redemandez quand l’une d’elles est terminée.',
+  'problem.request_invalid.title': 'La requête est illisible',
+  'problem.request_invalid.hint': '{detail}',
+  'problem.length_required.title': 'La taille du corps doit être indiquée',
+  'problem.length_required.hint': 'Envoyez Content-Length.',
+  'problem.body_too_large.title': 'Le corps est trop grand',
+  'problem.body_too_large.hint': 'Au plus {limit} octets sont lus ici.',
+  'problem.endpoint_not_found.title': 'Ce point d’accès n’existe pas',
+  'problem.endpoint_not_found.hint':
+    'Cette instance fait tourner BackupManager {version} ; ses points d’accès sont listés dans /api/v1/openapi.json.',
+  'problem.not_supported.title': 'Cette instance ne sait pas le faire',
+  'problem.not_supported.hint': '{detail}',
+  'problem.upload_not_found.title': 'Cet envoi n’existe pas',
+  'problem.upload_not_found.hint':
+    'Il est terminé, supprimé, ou personne ne l’a poursuivi depuis 7 jours. Recommencez-le.',
+  'problem.upload_busy.title': 'Trop de morceaux de cet envoi à la fois',
+  'problem.upload_busy.hint':
+    'Au plus {limit} morceaux sont pris à la fois. Envoyez celui-ci quand un autre est terminé.',
+  'problem.upload_incomplete.title': 'Des morceaux manquent',
+  'problem.upload_incomplete.hint': 'Envoyez les morceaux {missing}, puis terminez de nouveau.',
+  'problem.upload_checksum_mismatch.title': 'Ce qui est arrivé n’est pas ce qui a été envoyé',
+  'problem.upload_checksum_mismatch.hint':
+    'Le SHA-256 du fichier entier est {found}, et non {expected}. L’envoi a été jeté : vérifiez l’archive là d’où elle vient.',
+  'problem.chunk_out_of_range.title': 'Il n’y a pas de morceau {chunk}',
+  'problem.chunk_out_of_range.hint': 'Les morceaux de cet envoi vont de 0 à {last}.',
+  'problem.chunk_size_mismatch.title': 'Le morceau a une autre taille',
+  'problem.chunk_size_mismatch.hint':
+    '{expected} octets étaient attendus, {found} sont venus. Rien n’a été enregistré.',
+  'problem.chunk_digest_mismatch.title': 'Le morceau a changé en route',
+  'problem.chunk_digest_mismatch.hint':
+    'Son SHA-256 n’est pas celui de Content-Digest. Rien n’a été enregistré : renvoyez-le.',
+  'problem.quota_exceeded.title': 'Le quota de ce pair est épuisé',
+  'problem.quota_exceeded.hint':
+    '{used} sur {quota} sont utilisés ici, et {needed} de plus devaient venir. Supprimez-y d’anciennes copies ou demandez davantage à son admin.',
+  'problem.archive_held.title': 'Cette copie ne peut pas encore être supprimée',
+  'problem.archive_held.hint': 'Son détenteur la conserve jusqu’au {until}, qui que ce soit qui le demande.',
+  'problem.pairing_refused.title': 'L’invitation n’est pas valable',
+  'problem.pairing_refused.hint':
+    'Elle a déjà servi, elle a plus de 15 minutes, ou elle n’a pas été copiée en entier. Demandez-en une nouvelle.',
+  'problem.peer_is_self.title': 'C’est cette instance elle-même',
+  'problem.peer_is_self.hint': 'Une instance ne peut pas être son propre pair.',
+  'problem.peer_exists.title': 'Ce pair est déjà connu',
+  'problem.peer_exists.hint': '{peer} est la même instance.',
+  'problem.peer_not_found.title': 'Ce pair n’existe pas',
+  'problem.peer_not_found.hint': 'Il a peut-être été retiré.',
+  'problem.peer_insecure.title': 'Les pairs ne sont joints qu’en HTTPS',
+  'problem.peer_insecure.hint':
+    '{url} n’est pas une adresse https://. Pour des essais sur une seule machine, BM_ALLOW_INSECURE_PEERS=true autorise http:// vers la boucle locale.',
+  'problem.peer_unreachable.title': 'Le pair ne répond pas',
+  'problem.peer_unreachable.hint': '{detail}',
+  'problem.peer_untrusted.title': 'Le certificat du pair n’est pas digne de confiance',
+  'problem.peer_untrusted.hint': '{detail}. Rien ne lui a été envoyé.',
+  'problem.peer_answer_invalid.title': 'Le pair répond ce qui ne peut pas être juste',
+  'problem.peer_answer_invalid.hint': '{detail}',
+  'problem.peer_identity_changed.title': 'Une autre instance répond à cette adresse',
+  'problem.peer_identity_changed.hint':
+    'Son identifiant est {found}, et non {expected}. Plus rien ne lui est envoyé tant qu’un admin n’a pas regardé.',
+  'problem.peer_cloned.title': 'Deux instances répondent sous l’identité de ce pair',
+  'problem.peer_cloned.hint':
+    '{peer} a été copié, ou restauré depuis une sauvegarde alors qu’il fonctionne encore ailleurs. Plus rien ne lui est envoyé tant que cela a été vu depuis moins d’un jour, ou jusqu’à ce qu’un admin l’interroge à la main. Arrêtez l’une des deux, ou faites-la repartir avec un dossier de données vide.',
+  'problem.archive_differs.title': 'Une autre archive porte ce nom là-bas',
+  'problem.archive_differs.hint':
+    'L’archive qui s’y trouve n’est pas celle qui était voulue : son contenu diffère, ou elle a été abîmée. Rien n’a été restauré.',
+  'problem.peer_key_refused.title': 'Le pair refuse notre clé',
+  'problem.peer_key_refused.hint':
+    'Elle y a été révoquée ou a expiré. Appairez de nouveau, ou saisissez une nouvelle clé.',
+  'problem.peer_forbids.title': 'Le pair ne le permet pas',
+  'problem.peer_forbids.hint': 'Notre clé n’y a pas le droit « {scope} ».',
+  'problem.peer_no_key.title': 'Nous n’avons pas de clé pour ce pair',
+  'problem.peer_no_key.hint': 'Il ne fait que venir chez nous. Saisissez une clé faite là-bas.',
+  'problem.peer_problem.title': 'Le pair a refusé',
+  'problem.peer_problem.hint': 'Il dit : {title} ({code})',
+  'problem.token_not_found.title': 'Ce jeton n’existe pas',
+  'problem.token_not_found.hint': 'Il a peut-être été révoqué.',
+  'problem.destination_not_found.title': 'Cette destination n’existe pas',
+  'problem.destination_not_found.hint': 'Elle a peut-être été retirée.',
+  'problem.destination_disabled.title': 'Cette destination est désactivée',
+  'problem.destination_disabled.hint': 'Activez-la d’abord.',
+  'problem.transfer_not_found.title': 'Ce transfert n’existe pas',
+  'problem.transfer_not_found.hint': 'Il est peut-être trop ancien pour être encore connu.',
+  'problem.transfer_finished.title': 'Ce transfert est terminé',
+  'problem.transfer_finished.hint': 'Il n’y a plus rien à suspendre ou à annuler.',
+  'problem.transfer_mode_unavailable.title': 'rsync n’est pas configuré avec ce pair',
+  'problem.transfer_mode_unavailable.hint': 'Échangez des clés SSH avec lui, ou envoyez par HTTPS.',
+  'problem.ssh_failed.title': 'La connexion SSH au pair a échoué',
+  'problem.ssh_failed.hint': '{detail}',
+  'problem.ssh_host_key_changed.title': 'La clé d’hôte SSH du pair a changé',
+  'problem.ssh_host_key_changed.hint':
+    'Rien n’a été envoyé. Appairez de nouveau si son serveur a été refait ; sinon quelqu’un s’est interposé.',
+  'field.url_invalid': 'Indiquez une adresse telle que https://example.org/backup.',
+  'field.url_not_https': 'L’adresse doit commencer par https://.',
+  'field.token_invalid': 'Une clé a 64 caractères, de 0 à 9 et de a à f.',
+  'field.invitation_invalid': 'Ceci n’est pas une invitation. Copiez-la en entier, à partir de « bm1. ».',
+  'field.scope_unknown': 'Ce droit n’existe pas.',
+  'field.pin_invalid': 'L’empreinte d’un certificat a 64 caractères, de 0 à 9 et de a à f.',
+  'field.peer_name_taken': 'Un autre pair porte déjà ce nom.',
+  'field.time_past': 'Ce moment est passé.',
+  'field.peer_not_reached': 'Aucune autre instance n’a pu être interrogée à cette adresse.',
+  'field.instance_unexpected': 'Une autre instance que celle attendue répond à cette adresse.',
+  'field.certificate_untrusted':
+    'Son certificat n’est pas reconnu. Regardez-le, et épinglez-le si c’est le bon.',
+  'field.key_required':
+    'La clé enregistrée n’est pas envoyée à un autre serveur. Saisissez une clé qui y a été créée, ou appairez de nouveau.',
+  'field.key_refused': 'Le pair n’accepte pas cette clé.',
+} as const
