@@ -1,6 +1,6 @@
 // The audit log: every change, who made it, and ticks that were skipped.
-import { z } from 'zod'
 import type { Facts } from '../domain/problem.ts'
+import { factsSchema } from './error-columns.ts'
 import { readListed, type Listed, type ReadJson } from './json.ts'
 import type { Q } from './schema.ts'
 
@@ -16,8 +16,6 @@ export interface NewActivity {
   readonly facts?: Facts
 }
 export type Activity = Required<NewActivity> & { readonly id: number }
-
-const factsSchema: z.ZodType<Facts> = z.record(z.string(), z.union([z.string(), z.number()]))
 
 export async function addActivity(q: Q, entry: NewActivity): Promise<void> {
   const { at, actor, action, subject, jobId, facts = {} } = entry

@@ -131,14 +131,7 @@ export async function jobsNeedingAttention(
       ${newestGood('at', sql`standing.job_id`)} AS good_at,
       ${lostArchives(sql`standing.job_id`)} AS lost
     FROM standing WHERE rank IN (${ranks}) ORDER BY rank, name COLLATE NOCASE LIMIT ${limit}`.execute(q)
-  const jobs = await listedJobsByIds(
-    q,
-    rows.map((row) => row.id),
-  )
-  const runs = await listedRunsByIds(
-    q,
-    rows.map((row) => row.run_id),
-  )
+  const { jobs, runs } = await jobsAndRuns(q, rows)
   return rows.flatMap((row) => {
     const job = jobs.get(row.id)
     if (!job) return []
@@ -162,6 +155,15 @@ async function lastFailures(q: Q, now: number | null): Promise<LastFailure[]> {
       FROM standing WHERE rank = ${rank('failing')})
     SELECT failed.id, run_id FROM failed JOIN runs ON runs.id = run_id
     ORDER BY runs.finished_at DESC LIMIT ${FAILURES}`.execute(q)
+  const { jobs, runs } = await jobsAndRuns(q, rows)
+  return rows.flatMap((row) => {
+    const job = jobs.get(row.id)
+    const run = runs.get(row.run_id)
+    return job && run ? [{ job, run }] : []
+  })
+}
+
+async function jobsAndRuns(q: Q, rows: readonly { readonly id: number; readonly run_id: number | null }[]) {
   const jobs = await listedJobsByIds(
     q,
     rows.map((row) => row.id),
@@ -170,9 +172,5 @@ async function lastFailures(q: Q, now: number | null): Promise<LastFailure[]> {
     q,
     rows.map((row) => row.run_id),
   )
-  return rows.flatMap((row) => {
-    const job = jobs.get(row.id)
-    const run = runs.get(row.run_id)
-    return job && run ? [{ job, run }] : []
-  })
+  return { jobs, runs }
 }

@@ -2,14 +2,13 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
 import { drillFindingCodes, type Drill, type DrillFinding } from '../domain/drill.ts'
-import type { Facts } from '../domain/problem.ts'
+import { factsSchema } from './error-columns.ts'
 import { readListed, type Listed, type ReadJson } from './json.ts'
 import type { DrillsTable, Q } from './schema.ts'
 import type { Selectable } from 'kysely'
 
-const facts: z.ZodType<Facts> = z.record(z.string(), z.union([z.string(), z.number()]))
 const findings: z.ZodType<readonly DrillFinding[]> = z.array(
-  z.object({ code: z.enum(drillFindingCodes), facts }),
+  z.object({ code: z.enum(drillFindingCodes), facts: factsSchema }),
 )
 
 export async function insertDrill(q: Q, drill: Omit<Drill, 'id'>): Promise<Drill> {

@@ -6,23 +6,7 @@ import { verdictStatuses } from './run-row.ts'
 /** A tick that passed this long ago without a run waiting or working means that scheduling is stuck. */
 const LATE_MS = 3_600_000
 
-/**
- * Worst first; the order of the home page. `no_archive`: its runs end well, but none of the archives it had is there and
- * undamaged. `drill_failed`: the last test restore that says something says that it cannot be restored. `ok` includes jobs that have not run yet, `disabled` whatever happened.
- */
-export const standings = [
-  'failing',
-  'no_archive',
-  'drill_failed',
-  'late',
-  'overdue',
-  'retention_held',
-  'warning',
-  'ok',
-  'disabled',
-] as const
-export type Standing = (typeof standings)[number]
-/** The standings that an admin should look at. */
+/** The standings that an admin should look at, worst first. */
 export const problemStandings = [
   'failing',
   'no_archive',
@@ -34,6 +18,13 @@ export const problemStandings = [
 ] as const
 /** Those of them that leave something unprotected. */
 export const unsafeStandings = ['failing', 'no_archive', 'drill_failed', 'late', 'overdue'] as const
+
+/**
+ * Worst first; the order of the home page. `no_archive`: its runs end well, but none of the archives it had is there and
+ * undamaged. `drill_failed`: the last test restore that says something says that it cannot be restored. `ok` includes jobs that have not run yet, `disabled` whatever happened.
+ */
+export const standings = [...problemStandings, 'ok', 'disabled'] as const
+export type Standing = (typeof standings)[number]
 
 const verdicts = sql.join(verdictStatuses.map((one) => sql.lit(one)))
 

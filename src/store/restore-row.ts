@@ -1,7 +1,6 @@
 // Rows of `restores` to the domain's Restore.
 import type { Selectable } from 'kysely'
 import { z } from 'zod'
-import { problems, type Facts, type ProblemCode } from '../domain/problem.ts'
 import {
   planRemarkCodes,
   restoreOptionsSchema,
@@ -12,12 +11,14 @@ import {
   type RestorePlan,
   type RestoreStep,
 } from '../domain/restore.ts'
+import { errorOf, factsSchema } from './error-columns.ts'
 import type { ReadJson } from './json.ts'
 import type { RestoresTable } from './schema.ts'
 
-const facts: z.ZodType<Facts> = z.record(z.string(), z.union([z.string(), z.number()]))
-const planned = { code: z.enum(restoreStepCodes), facts }
-const remarks: z.ZodType<readonly PlanRemark[]> = z.array(z.object({ code: z.enum(planRemarkCodes), facts }))
+const planned = { code: z.enum(restoreStepCodes), facts: factsSchema }
+const remarks: z.ZodType<readonly PlanRemark[]> = z.array(
+  z.object({ code: z.enum(planRemarkCodes), facts: factsSchema }),
+)
 const steps: z.ZodType<readonly RestoreStep[]> = z.array(
   z.object({
     ...planned,
@@ -41,9 +42,6 @@ const plan: z.ZodType<RestorePlan> = z.object({
   bytes: z.number().nullable(),
   files: z.number().nullable(),
 })
-const errorCode = z.custom<ProblemCode>(
-  (value) => typeof value === 'string' && Object.hasOwn(problems, value),
-)
 
 /** Every column but the settings, which hold encrypted secrets and have their own reader. */
 export const restoreColumns = [
@@ -102,11 +100,7 @@ export function toRestore(row: RestoreRow, json: ReadJson): Restore {
     finishedAt: row.finished_at,
     progressDone: row.progress_done,
     progressTotal: row.progress_total,
-    errorCode:
-      row.error_code === null
-        ? null
-        : json<ProblemCode>('error_code', JSON.stringify(row.error_code), errorCode, 'internal'),
-    errorFacts: json('error_facts', row.error_facts, facts, {}),
+    ...errorOf(row, json),
     remarks: json('remarks_json', row.remarks_json, remarks, []),
     cancelRequested: row.cancel_requested === 1,
     operation: row.operation,

@@ -1,7 +1,6 @@
 // Rows of `runs` to and from the domain's Run.
 import { sql, type Selectable } from 'kysely'
 import { z } from 'zod'
-import { problems, type Facts, type ProblemCode } from '../domain/problem.ts'
 import {
   runWarningCodes,
   type Run,
@@ -9,6 +8,7 @@ import {
   type RunWarning,
   type TargetResult,
 } from '../domain/run.ts'
+import { errorOf, factsSchema } from './error-columns.ts'
 import type { ReadJson } from './json.ts'
 import type { RunsTable } from './schema.ts'
 
@@ -23,7 +23,6 @@ export const verdictStatuses = [
   'interrupted',
 ] as const satisfies readonly RunStatus[]
 
-const facts: z.ZodType<Facts> = z.record(z.string(), z.union([z.string(), z.number()]))
 const exitCodes = z.record(z.string(), z.number())
 const targets: z.ZodType<readonly TargetResult[]> = z.array(
   z.object({
@@ -37,11 +36,8 @@ const warnings: z.ZodType<readonly RunWarning[]> = z.array(
   z.object({
     code: z.enum(runWarningCodes),
     path: z.string().exactOptional(),
-    facts: facts.exactOptional(),
+    facts: factsSchema.exactOptional(),
   }),
-)
-const errorCode = z.custom<ProblemCode>(
-  (value) => typeof value === 'string' && Object.hasOwn(problems, value),
 )
 
 /** Every column but the end of the log, which is long and has its own reader. */
@@ -93,11 +89,7 @@ export function toRun(row: RunRow, json: ReadJson): Run {
     step: row.step,
     progressDone: row.progress_done,
     progressTotal: row.progress_total,
-    errorCode:
-      row.error_code === null
-        ? null
-        : json<ProblemCode>('error_code', JSON.stringify(row.error_code), errorCode, 'internal'),
-    errorFacts: json('error_facts', row.error_facts, facts, {}),
+    ...errorOf(row, json),
     targets: json('targets_json', row.targets_json, targets, []),
     warnings: json('warnings_json', row.warnings_json, warnings, []),
     warningCount: row.warning_count,

@@ -2,9 +2,18 @@
 import type { Generated, Kysely } from 'kysely'
 import type { ArchiveOrigin, ArchiveState } from '../domain/archive.ts'
 import type { DrillDepth, DrillVerdict } from '../domain/drill.ts'
+import type { PeerStatus, RemoteRestoreStatus } from '../domain/peer.ts'
 import type { RestoreStatus } from '../domain/restore.ts'
 import type { RetentionPolicy } from '../domain/retention-policy.ts'
 import type { RunStatus, RunStep, RunTrigger } from '../domain/run.ts'
+import type {
+  CopyState,
+  TransferDirection,
+  TransferMode,
+  TransferStatus,
+  TransferTrigger,
+} from '../domain/transfer.ts'
+import type { UploadCarrier, UploadStatus } from '../domain/upload.ts'
 
 /** 0 or 1: SQLite has no booleans. */
 type Bit = number
@@ -157,10 +166,28 @@ export interface RemoteInstancesTable {
   id: Generated<number>
   name: string
   url: string
+  /** Encrypted; empty when we have no key for it. */
   api_key: string
   last_seen: number | null
-  status: 'online' | 'offline' | 'error' | null
+  status: PeerStatus | null
   created_at: number | null
+  uid: string | null
+  public_key: string | null
+  cert_pin: string | null
+  scopes_json: string | null
+  updated_at: number | null
+  polled_at: number | null
+  next_poll_at: number | null
+  failures: Generated<number>
+  error_code: string | null
+  error_facts: Generated<string>
+  etag: string | null
+  facts_json: string | null
+  starts_json: string | null
+  quota_bytes: number | null
+  quota_count: number | null
+  hold_days: Generated<number>
+  ssh_json: string | null
 }
 
 export interface RemoteRunsTable {
@@ -171,6 +198,17 @@ export interface RemoteRunsTable {
   last_status: string | null
   archive_count: number | null
   last_size_bytes: number | null
+  job_id: number | null
+  type: string | null
+  app: string | null
+  enabled: Bit | null
+  overdue: Bit | null
+  running: Bit | null
+  last_success_at: number | null
+  next_run_at: number | null
+  total_size_bytes: number | null
+  last_archive: string | null
+  last_error: string | null
 }
 
 export interface UploadsTable {
@@ -181,7 +219,134 @@ export interface UploadsTable {
   chunks_received: Generated<number>
   checksum: string | null
   started_at: number
-  status: 'pending' | 'in_progress' | 'complete' | 'error'
+  status: UploadStatus
+  peer_id: number | null
+  owner: Generated<string>
+  owner_name: Generated<string>
+  folder: Generated<string>
+  total_chunks: Generated<number>
+  active_at: Generated<number>
+  info_json: Generated<string>
+  backup_info_json: string | null
+  archive_name: string | null
+  sha256: string | null
+  error_code: string | null
+  carrier: Generated<UploadCarrier>
+}
+
+export interface UploadChunksTable {
+  upload_id: string
+  n: number
+  sha256: string
+}
+
+export interface ReceivedArchivesTable {
+  archive_name: string
+  owner: string
+  owner_name: string
+  size_bytes: number
+  sha256: string
+  received_at: number
+  hold_until: Generated<number>
+}
+
+export interface ApiTokensTable {
+  id: Generated<number>
+  name: string
+  lookup: string
+  hash: string
+  scopes_json: string
+  peer_id: number | null
+  created_at: number
+  created_by: string
+  last_used_at: number | null
+  expires_at: number | null
+  revoked_at: number | null
+  replaced_by: number | null
+}
+
+export interface PairingCodesTable {
+  id: Generated<number>
+  secret_hash: string
+  scopes_json: string
+  ssh: Bit
+  created_at: number
+  created_by: string
+  expires_at: number
+  used_at: number | null
+  peer_id: number | null
+}
+
+export interface DestinationsTable {
+  id: Generated<number>
+  kind: string
+  name: string
+  peer_id: number | null
+  enabled: Generated<Bit>
+  mode: Generated<TransferMode>
+  bandwidth_kib: number | null
+  window_json: string | null
+  retention_json: string | null
+  config_json: Generated<string>
+  created_at: number
+}
+
+export interface JobDestinationsTable {
+  job_id: number
+  destination_id: number
+}
+
+export interface CopiesTable {
+  archive_name: string
+  destination_id: number
+  state: CopyState
+  size_bytes: number
+  sha256: string
+  job_uid: string | null
+  archive_at: number
+  copied_at: number
+  checked_at: number
+}
+
+export interface TransfersTable {
+  id: Generated<number>
+  direction: TransferDirection
+  archive_name: string
+  destination_id: number
+  mode: TransferMode
+  chosen: Exclude<TransferMode, 'auto'> | null
+  status: TransferStatus
+  trigger: TransferTrigger
+  actor: string
+  job_uid: string | null
+  attempt: Generated<number>
+  not_before: number
+  queued_at: number
+  started_at: number | null
+  finished_at: number | null
+  bytes_done: Generated<number>
+  bytes_total: number | null
+  bytes_sent: Generated<number>
+  error_code: string | null
+  error_facts: Generated<string>
+  wanted: 'pause' | 'cancel' | null
+}
+
+export interface RemoteRestoresTable {
+  id: Generated<number>
+  peer_id: number
+  archive_name: string
+  options_json: string
+  transfer_id: number | null
+  remote_id: number | null
+  status: RemoteRestoreStatus
+  state_json: string | null
+  error_code: string | null
+  error_facts: Generated<string>
+  actor: string
+  asked_at: number
+  seen_at: number | null
+  finished_at: number | null
 }
 
 export interface Schema {
@@ -197,6 +362,15 @@ export interface Schema {
   remote_instances: RemoteInstancesTable
   remote_runs: RemoteRunsTable
   uploads: UploadsTable
+  upload_chunks: UploadChunksTable
+  received_archives: ReceivedArchivesTable
+  api_tokens: ApiTokensTable
+  pairing_codes: PairingCodesTable
+  destinations: DestinationsTable
+  job_destinations: JobDestinationsTable
+  copies: CopiesTable
+  transfers: TransfersTable
+  remote_restores: RemoteRestoresTable
 }
 
 /** What every store function takes: the database, or the transaction that the caller is in. Never mix the two. */
