@@ -8,6 +8,7 @@ import {
   type FieldErrorCode,
   type ProblemCode,
 } from '../domain/problem.ts'
+import { giveBack } from './give-back.ts'
 import { lineReader } from './lines.ts'
 
 /** Longest line taken from a helper: the catalogue of many archives comes in one. */
@@ -20,6 +21,8 @@ export interface Listening {
   onFrame?: ((frame: PassingFrame) => void) | undefined
   /** Raw bytes, in order. While what it returns is pending, nothing else is handed out and no more is read. */
   onData?: ((bytes: Uint8Array) => Promise<void> | undefined) | undefined
+  /** Bytes are not used any more once that promise has resolved: their memory is given back at once. */
+  transient?: boolean | undefined
   /** Once aborted, bytes are thrown away and nobody is waited for: what counts then is the last frame. */
   readonly signal?: AbortSignal | undefined
 }
@@ -31,7 +34,7 @@ export interface Listening {
  */
 export function readAnswer(
   output: Readable,
-  { onFrame, onData, signal }: Listening,
+  { onFrame, onData, transient = false, signal }: Listening,
 ): Promise<LastFrame | null> {
   return new Promise((resolve, reject) => {
     /** What one piece of output held beyond what could be handed out yet; never more than a few pieces. */
@@ -53,11 +56,12 @@ export function readAnswer(
     const fail = (error: unknown): void => {
       if (!over) finish(() => reject(error))
     }
-    const wait = (until: Promise<void>): void => {
+    const wait = (until: Promise<void>, bytes: Uint8Array): void => {
       waiting = true
       output.pause()
       const go = (): void => {
         waiting = false
+        if (transient) giveBack(bytes)
         handOut()
       }
       until.then(go, (error: unknown) => (signal?.aborted === true ? go() : fail(error)))
@@ -65,7 +69,7 @@ export function readAnswer(
     const take = (item: HelperFrame | Uint8Array): void => {
       if (item instanceof Uint8Array) {
         const until = signal?.aborted === true ? undefined : onData?.(item)
-        if (until !== undefined) wait(until)
+        if (until !== undefined) wait(until, item)
       } else if (item.t === 'result' || item.t === 'problem') finish(() => resolve(item))
       else if (item.t !== 'data') onFrame?.(item)
     }

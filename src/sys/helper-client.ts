@@ -19,6 +19,8 @@ export interface HelperCall {
   onFrame?(frame: PassingFrame): void
   /** Bytes that the verb hands over, in order; while the promise is pending the helper has to wait. */
   onData?(bytes: Uint8Array): Promise<void> | undefined
+  /** Bytes are not used any more once that promise has resolved: their memory is given back at once. */
+  readonly transient?: boolean
   /** Milliseconds the helper may take to end after we hung up. Default: the helper's own. */
   readonly patienceMs?: number
 }
@@ -110,6 +112,7 @@ async function converse(
     const last = await readAnswer(line.output, {
       onFrame: call.onFrame?.bind(call),
       onData: call.onData?.bind(call),
+      transient: call.transient,
       signal: call.signal,
     })
     hangUp()
@@ -153,7 +156,8 @@ async function clearUp(
 /** The archive that the verb was making, null when it makes none. */
 function nameOfNew(verb: Verb, args: VerbArgs[Verb]): string | null {
   if ('archive' in args && typeof args.archive === 'object') return args.archive.name
-  return verb === 'archive.import' && 'name' in args && typeof args.name === 'string' ? args.name : null
+  const takesIn = verb === 'archive.import' || verb === 'receive.publish'
+  return takesIn && 'name' in args && typeof args.name === 'string' ? args.name : null
 }
 
 function reason(error: unknown): string {

@@ -160,6 +160,32 @@ export async function spawnLeashed(
   return { stdin, stdout, ended, stderrTail: tail(stderr, {}), kill: () => signalGroup(child, 'SIGKILL') }
 }
 
+/**
+ * Runs a program that talks over our own standard streams, and resolves with its exit code; 127 when it is missing. Ends when
+ * the streams do, or is ended by SIGTERM when `signal` aborts.
+ */
+export async function runAttached(
+  file: string,
+  args: readonly string[],
+  options: Pick<RunOptions, 'env' | 'cwd' | 'signal'> = {},
+): Promise<number> {
+  let child: ChildProcess
+  try {
+    child = await start(file, args, options, ['inherit', 'inherit', 'inherit'])
+  } catch (error) {
+    if (error instanceof CommandError) return 127
+    throw error
+  }
+  const stop = (): void => signalGroup(child, 'SIGTERM')
+  options.signal?.addEventListener('abort', stop, { once: true })
+  if (wasAborted(options.signal)) stop()
+  const ended = await new Promise<Ended>((resolve) => {
+    child.once('close', (code, by) => resolve(exited(code, by)))
+  })
+  options.signal?.removeEventListener('abort', stop)
+  return ended.how === 'exit' ? ended.code : 1
+}
+
 /** Resolves once the program runs, so that a missing program is told apart from a failing one. */
 function start(
   file: string,
