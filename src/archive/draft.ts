@@ -33,6 +33,11 @@ export interface Draft {
   /** Hashes and walks what another program appends until `done` settles; rejects as it does. */
   grow<T>(done: Promise<T>, onBytes?: (written: number) => void): Promise<T>
   /**
+   * Takes away the end that the program before has written, so that another one goes on behind the last member: gives the
+   * descriptor for it, which {@link Draft.discard} closes. `archive_truncated` when what is there is no proper tar.
+   */
+  goOn(): number
+  /**
    * Adds one file whose size nobody knows yet: `fill` gets a way to append its bytes (or the descriptor, for a program's
    * standard output) and resolves when all of it is there. A failure leaves the draft good for {@link Draft.discard} only.
    */
@@ -82,13 +87,14 @@ export async function openDraft(
   for (const path of [paths.tar, paths.gzip, paths.sidecar]) if (await exists(path)) throw taken(name)
   const fd = create(paths.partial, name)
   const hash = createHash('sha256')
-  const scanner = tarScanner(onMember)
+  let scanner = tarScanner(onMember)
   /** Bytes seen by the scanner, and how many of them are members. */
   let seen = 0
   let length = 0
   let open = true
   let published = false
   const own: string[] = []
+  const more: number[] = []
 
   const take = (chunk: Buffer): void => {
     const members = scanner.push(chunk)
@@ -97,7 +103,7 @@ export async function openDraft(
     hash.update(members === chunk.length ? chunk : chunk.subarray(0, members))
   }
   const close = (): void => {
-    if (open) closeSync(fd)
+    if (open) for (const one of [fd, ...more]) closeSync(one)
     open = false
   }
 
@@ -123,6 +129,17 @@ export async function openDraft(
       return { size, offset }
     },
     grow: (done, onBytes) => follow(fd, { from: seen, done, onChunk: take, ...(onBytes && { onBytes }) }),
+    goOn: () => {
+      const { damage } = scanner.end()
+      if (damage !== '') throw new Problem('archive_truncated', { archive: name, detail: damage })
+      ftruncateSync(fd, length)
+      // Of its own: the other one stands where the end was, and what is written there would begin behind a hole.
+      const next = openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_APPEND)
+      more.push(next)
+      seen = length
+      scanner = tarScanner(onMember, length)
+      return next
+    },
     seal: async (describe) => {
       const { damage, payloadEnd } = scanner.end()
       // Our own members alone have no end blocks yet; after tar has run, nothing but a proper end will do.

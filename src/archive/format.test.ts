@@ -93,10 +93,11 @@ test('file names lead to their archive, and names in progress to theirs', () => 
       '.a.tar.partial',
       '.a.tar.list.partial',
       '.a.b.list.partial',
+      '.a.links.partial',
       '.a.info.json.0123456789ab.partial',
       '.a.partial',
       '.a.x.partial',
       'a.tar.partial',
     ].map(archiveOfPartial),
-  ).toEqual(['a', 'a.tar', 'a.b', 'a', null, null, null])
+  ).toEqual(['a', 'a.tar', 'a.b', 'a', 'a', null, null, null])
 })

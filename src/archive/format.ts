@@ -51,10 +51,16 @@ export interface ArchivePaths {
   readonly backupInfo: string
   /** The tar while it is being written. YunoHost and retention see neither this nor {@link ArchivePaths.list}. */
   readonly partial: string
+  /** An upload on its way to its name: a second name of the upload's own file, or a copy of it. */
+  readonly received: string
+  /** Empty; there while an upload or a fetched archive is put in place. */
+  readonly lock: string
   /** Empty; there while `yunohost backup create` writes NAME.tar under its final name. */
   readonly marker: string
   /** Names of the files that go into the tar, separated by NUL. */
   readonly list: string
+  /** The same for symbolic links that have several names; nearly never there. */
+  readonly links: string
 }
 
 /** Where the files of the archive `name` stand. */
@@ -65,12 +71,16 @@ export function archivePaths(archivesDir: string, name: string): ArchivePaths {
     sidecar: `${archivesDir}/${name}.info.json`,
     backupInfo: `${archivesDir}/${name}.backup_info.json`,
     partial: `${archivesDir}/.${name}.tar.partial`,
+    received: `${archivesDir}/.${name}.received.partial`,
+    lock: `${archivesDir}/.${name}.lock.partial`,
     marker: `${archivesDir}/.${name}.yunohost.partial`,
     list: `${archivesDir}/.${name}.list.partial`,
+    links: `${archivesDir}/.${name}.links.partial`,
   }
 }
 
-const partialFile = /^\.(.+?)\.(?:tar|list|yunohost|(?:backup_)?info\.json\.[0-9a-f]{12})\.partial$/s
+const partialFile =
+  /^\.(.+?)\.(?:tar|received|lock|list|links|yunohost|(?:backup_)?info\.json\.[0-9a-f]{12})\.partial$/s
 
 /** The archive that a file in progress belongs to, null for any other file. */
 export function archiveOfPartial(file: string): string | null {

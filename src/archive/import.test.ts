@@ -132,7 +132,11 @@ describe('what nobody could use is refused in words, and nothing stays', () => {
     [
       'with a member that climbs out',
       () => oddTar([info, { name: '../x' }]),
-      { code: 'archive_unsafe', facts: { path: '../x' } },
+      {
+        code: 'archive_unsafe',
+        facts: { path: '../x' },
+        errors: [{ field: 'file', code: 'archive_unsafe', facts: { path: '../x' } }],
+      },
     ],
     [
       'with a link that YunoHost would follow',

@@ -4,13 +4,12 @@ import { createHash } from 'node:crypto'
 import { constants, type BigIntStats } from 'node:fs'
 import { copyFile, open, type FileHandle } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
-import { diskGuard } from '../domain/disk-guard.ts'
 import type { Imported } from '../domain/helper-protocol.ts'
 import { invalid, isProblem, Problem } from '../domain/problem.ts'
-import { diskOf } from '../sys/disk.ts'
-import { errorCode, exists, publishExclusive, removeIfExists, writeFileAtomic } from '../sys/files.ts'
+import { errorCode, exists, removeIfExists } from '../sys/files.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { archivePaths, type ArchivePaths } from './format.ts'
+import { archiveMode, giveNames, mustFit, taken } from './give-names.ts'
 import { openRegular } from './open-regular.ts'
 import { cleanName, pathGuard, type Unsafe } from './path-guard.ts'
 import { parseObject, readJsonFile } from './read-json.ts'
@@ -19,7 +18,6 @@ import { readTail } from './tail.ts'
 import { gunzipWalk, plainWalk } from './tar-walk.ts'
 import type { TarMember } from './tar-scanner.ts'
 
-const archiveMode = 0o640
 const chunkSize = 512 * 1024
 
 export interface ImportIo {
@@ -85,21 +83,6 @@ async function openSource(path: string): Promise<FileHandle> {
       throw refuse('not_regular_file')
     throw error
   }
-}
-
-async function mustFit(archivesDir: string, neededBytes: number): Promise<void> {
-  const disk = await diskOf(archivesDir).catch((error: unknown) => {
-    if (errorCode(error) !== 'ENOENT') throw error
-    throw new Problem('archives_dir_missing', { path: archivesDir }, { cause: error })
-  })
-  const verdict = diskGuard({ neededBytes, ...disk, reserveBytes: null })
-  if (verdict.ok) return
-  throw new Problem('insufficient_storage', {
-    needed: verdict.neededBytes ?? 0,
-    free: verdict.freeBytes,
-    reserve: verdict.reserveBytes,
-    short: verdict.shortBytes,
-  })
 }
 
 interface Vouched {
@@ -223,8 +206,11 @@ async function copyPiece(
 function mustBeGood(archive: string, read: Read, vouched: Vouched | null): void {
   const refuse = (code: 'archive_damaged' | 'not_an_archive', detail: string) =>
     invalid({ field: 'file', code, facts: { detail } })
-  if (read.unsafe)
-    throw new Problem('archive_unsafe', { archive, path: read.unsafe.member, why: read.unsafe.why })
+  if (read.unsafe) {
+    const facts = { path: read.unsafe.member, why: read.unsafe.why }
+    const errors = [{ field: 'file', code: 'archive_unsafe', facts } as const]
+    throw new Problem('archive_unsafe', { archive, ...facts }, { errors })
+  }
   if (read.damage !== '') throw refuse(read.members === 0 ? 'not_an_archive' : 'archive_damaged', read.damage)
   if (vouched !== null && vouched.sha256 !== null && vouched.sha256 !== read.inner) {
     throw refuse(
@@ -238,7 +224,7 @@ function mustBeGood(archive: string, read: Read, vouched: Vouched | null): void 
   if (fault !== '') throw refuse('not_an_archive', `info.json: ${fault}`)
 }
 
-/** Sidecar, description, then the tar; `own` names what must be taken away again unless all of it succeeds. */
+/** `own` names what must be taken away again unless all of it succeeds. */
 async function publish(
   paths: ArchivePaths,
   name: string,
@@ -246,33 +232,18 @@ async function publish(
   read: Read,
   own: string[],
 ): Promise<Readonly<Record<string, unknown>> | null> {
-  const put = async (path: string, data: Buffer): Promise<void> => {
-    await writeFileAtomic(path, data, { mode: archiveMode, exclusive: true })
-    own.push(path)
-  }
-  try {
-    // Whatever stands beside the given file: what YunoHost wrote is the same as the member, in other bytes at most.
-    await put(paths.sidecar, read.info ?? Buffer.alloc(0))
-    const beside = await readJsonFile(besideOf(from))
-    const fits =
-      beside.ok && beside.value['sha256'] === read.sha256 && beside.value['sha256_bytes'] === undefined
-    if (fits) await put(paths.backupInfo, beside.bytes)
-    const [final, other] = read.gzip ? [paths.gzip, paths.tar] : [paths.tar, paths.gzip]
-    if (await exists(other)) throw taken(name)
-    await publishExclusive(paths.partial, final)
-    own.length = 0
-    return fits ? beside.value : null
-  } catch (error) {
-    throw errorCode(error) === 'EEXIST' ? taken(name, error) : error
-  }
+  const beside = await readJsonFile(besideOf(from))
+  const fits =
+    beside.ok && beside.value['sha256'] === read.sha256 && beside.value['sha256_bytes'] === undefined
+  // Whatever stands beside the given file: what YunoHost wrote is the same as the member, in other bytes at most.
+  const sidecar = read.info ?? Buffer.alloc(0)
+  const backupInfo = fits ? beside.bytes : null
+  await giveNames(paths, name, { partial: paths.partial, gzip: read.gzip, sidecar, backupInfo }, own)
+  return fits ? beside.value : null
 }
 
 /** `NAME.backup_info.json` beside the given file. */
 function besideOf(file: string): string {
   const base = basename(file).replace(/\.tar(?:\.gz)?$/, '')
   return `${dirname(file)}/${base}.backup_info.json`
-}
-
-function taken(name: string, cause?: unknown): Problem {
-  return new Problem('archive_exists', { archive: name }, cause === undefined ? {} : { cause })
 }

@@ -41,7 +41,7 @@ export interface GuardOptions {
   /**
    * Also for programs that follow links where they should not: Python's tarfile, and so YunoHost, writes through a symbolic
    * link when a file of the same name comes later, and gives the mode of a hard link to whatever a symbolic link behind it
-   * leads to. GNU tar writes such hard links, YunoHost does not.
+   * leads to. GNU tar writes such hard links, and so did we once; YunoHost does not.
    */
   readonly strict?: boolean
 }

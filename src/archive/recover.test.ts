@@ -19,7 +19,13 @@ function put(folder: string, ...files: string[]): void {
 }
 
 const marker = '.a.yunohost.partial'
-const inProgress = ['.a.tar.partial', '.a.list.partial', '.a.info.json.0123456789ab.partial', marker]
+const inProgress = [
+  '.a.tar.partial',
+  '.a.list.partial',
+  '.a.links.partial',
+  '.a.info.json.0123456789ab.partial',
+  marker,
+]
 
 describe('recovering one archive', () => {
   test('removes its files in progress and nobody else’s', async () => {

@@ -6,6 +6,7 @@ import { errorCode, exists, removeIfExists, syncDirectory } from '../sys/files.t
 import { settleAppend } from './append.ts'
 import { archiveOfPartial, archivePaths } from './format.ts'
 import { locate } from './locate.ts'
+import { withNameLock } from './name-lock.ts'
 import { removeWorkDir, workDirOf } from './work-dir.ts'
 
 /** Nobody writes to a file in progress that has not changed for so long: a backup writes all the time. */
@@ -14,11 +15,28 @@ const staleMs = 24 * 3_600_000
 /**
  * Files in progress of `name`; and, when there were any, also half of an archive (a tar or a sidecar without the other:
  * both are written before an archive counts; or an empty tar, which only reserves its name) and YunoHost's work folder. Without a file in progress what stands under
- * that name is somebody else's. A whole archive is left alone. Returns the removed paths.
+ * that name is somebody else's. A whole archive is left alone. Returns the removed paths. `archive_in_use` while another
+ * attempt puts a received archive in place under that name.
  */
-export async function recoverArchive(archivesDir: string, name: string): Promise<string[]> {
+export async function recoverArchive(
+  archivesDir: string,
+  name: string,
+  signal = new AbortController().signal,
+): Promise<string[]> {
+  const { lock, received } = archivePaths(archivesDir, name)
+  const clear = () => recoverAlone(archivesDir, name)
+  // Another attempt may be putting the same archive in place by now.
+  const contended = (await exists(lock)) || (await exists(received))
+  return contended ? withNameLock(archivesDir, name, signal, clear) : clear()
+}
+
+async function recoverAlone(archivesDir: string, name: string): Promise<string[]> {
   const halves = await halvesOf(archivesDir, name)
-  const partials = (await partialsOf(archivesDir, (owner) => owner === name)).map(({ path }) => path)
+  const { lock } = archivePaths(archivesDir, name)
+  // A lock is taken before anything is known of what stands under that name: it says nothing of it.
+  const partials = (await partialsOf(archivesDir, (owner) => owner === name))
+    .map(({ path }) => path)
+    .filter((path) => path !== lock)
   if (partials.length === 0) return []
   await settleAppend(archivesDir, name)
   const removed: string[] = []
@@ -50,13 +68,13 @@ export async function cleanPartials(
   return removed
 }
 
-/** Of a tar in progress that was never named: they would keep its name from being used. An import has no other traces. */
+/** Of a tar in progress that was never named: they would keep its name from being used. Imports and uploads have no other traces. */
 async function sidecarsBeside(archivesDir: string, partial: string): Promise<string[]> {
   const name = archiveOfPartial(basename(partial))
   if (name === null) return []
   const paths = archivePaths(archivesDir, name)
   const named = (await exists(paths.tar)) || (await exists(paths.gzip))
-  return partial === paths.partial && !named ? [paths.sidecar, paths.backupInfo] : []
+  return [paths.partial, paths.received].includes(partial) && !named ? [paths.sidecar, paths.backupInfo] : []
 }
 
 interface InProgress {

@@ -66,11 +66,14 @@ const extensions = new Set(['x', 'X', 'g', 'L', 'K'])
 const dataless = new Set(['2', '3', '4', '5', '6'])
 const zeros = Buffer.alloc(64 * 1024)
 
-/** `onMember` is called when the header of a member is complete, before its data. */
-export function tarScanner(onMember?: (member: TarMember) => void): TarScanner {
+/**
+ * `onMember` is called when the header of a member is complete, before its data. `from`: where in the tar the first piece
+ * stands, when the members before are known.
+ */
+export function tarScanner(onMember?: (member: TarMember) => void, from = 0): TarScanner {
   const block = Buffer.alloc(blockSize)
   let state: Expecting = 'header'
-  let position = 0
+  let position = from
   let filled = 0
   let skip = 0
   let members = 0

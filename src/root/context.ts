@@ -8,6 +8,8 @@ export interface VerbContext {
   readonly io: SourceIo
   /** Tells the state of a step of a restore's plan. */
   onStep(step: number, state: StepState, detail: string): void
+  /** Says what the bytes that are handed over next are: see `archive.chunks`. */
+  onChunk(chunk: { readonly n: number; readonly bytes: number; readonly sha256: string }): void
   /** Hands bytes to the client; pending while it is behind. */
   data(bytes: Uint8Array): Promise<void> | undefined
   /** Loaded at the first use: most verbs do without. */

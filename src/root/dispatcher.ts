@@ -70,6 +70,7 @@ async function answer(
       },
       sources: () => serving.sources(),
       onStep: (step, state, detail) => frames.step(step, state, detail),
+      onChunk: (chunk) => frames.chunk(chunk),
       data: (bytes) => frames.data(bytes),
     })
     last = { t: 'result', value }

@@ -14,6 +14,8 @@ export interface Frames {
   progress(done: number, total: number | null): void
   /** State of a step of a restore's plan. */
   step(step: number, state: StepState, detail: string): void
+  /** What the next bytes are. */
+  chunk(chunk: { readonly n: number; readonly bytes: number; readonly sha256: string }): void
   /** Raw bytes for the client; pending while it is behind. */
   data(bytes: Uint8Array): Promise<void> | undefined
   /** Pending while the reader is behind; never rejects. */
@@ -74,6 +76,9 @@ export function frameWriter(output: Writable, gone: () => void): Frames {
     step(step, state, detail) {
       if (broken) return
       write({ t: 'restore', step, state, detail: detail.slice(0, longestText) })
+    },
+    chunk({ n, bytes, sha256 }) {
+      if (!broken) write({ t: 'chunk', n, bytes, sha256 })
     },
     data(bytes) {
       if (broken) return undefined

@@ -49,11 +49,14 @@ function placesOf(env: NodeJS.ProcessEnv): Places | string {
   const dataDir = env['BM_DATA_DIR'] ?? ''
   if (!archivesDir.startsWith('/')) return 'BM_ARCHIVES_DIR must be set to an absolute path'
   if (!dataDir.startsWith('/')) return 'BM_DATA_DIR must be set to an absolute path'
+  const inboxDir = env['BM_INBOX_DIR'] ?? ''
+  if (inboxDir !== '' && !inboxDir.startsWith('/')) return 'BM_INBOX_DIR must be an absolute path'
   const yunohost = words(env['BM_YUNOHOST'] ?? '')
   return {
     archivesDir,
     dataDir,
     yunohost: yunohost.length === 0 ? ['yunohost'] : yunohost,
     systemRoot: env['BM_SYSTEM_ROOT'] ?? '',
+    ...(inboxDir !== '' && { inboxDir }),
   }
 }

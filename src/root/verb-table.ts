@@ -11,6 +11,9 @@ const source = () => import('./verbs/source.ts')
 const restore = () => import('./verbs/restore.ts')
 const contents = () => import('./verbs/contents.ts')
 const archives = () => import('./verbs/archives.ts')
+const transfer = () => import('./verbs/transfer.ts')
+const inbox = () => import('./verbs/inbox.ts')
+const ssh = () => import('./verbs/ssh.ts')
 
 const table: { readonly [V in Verb]: Unchecked<V> } = {
   disk: checked('disk', async () => (await machine()).disk),
@@ -34,6 +37,15 @@ const table: { readonly [V in Verb]: Unchecked<V> } = {
   'archive.extract': checked('archive.extract', async () => (await contents()).extract),
   'archive.compare': checked('archive.compare', async () => (await contents()).compare),
   'archive.import': checked('archive.import', async () => (await contents()).importFile),
+  'archive.chunks': checked('archive.chunks', async () => (await transfer()).chunks),
+  'receive.place': checked('receive.place', async () => (await transfer()).place),
+  'receive.publish': checked('receive.publish', async () => (await transfer()).publish),
+  'inbox.configure': checked('inbox.configure', async () => (await inbox()).configure),
+  'inbox.open': checked('inbox.open', async () => (await inbox()).open),
+  'inbox.take': checked('inbox.take', async () => (await inbox()).take),
+  'inbox.clear': checked('inbox.clear', async () => (await inbox()).clear),
+  'rsync.send': checked('rsync.send', async () => (await ssh()).send),
+  'ssh.probe': checked('ssh.probe', async () => (await ssh()).probe),
   recover: checked('recover', async () => (await import('./verbs/recover.ts')).recover),
 }
 

@@ -69,14 +69,14 @@ export const extract: Handle<'archive.extract'> = ({ name, to, paths, devices },
     extractArchive(tar, name, { to, paths: paths.map(pathOf), devices }, context.io),
   )
 
-/** An archive of a directory is compared with that directory, or the one given; any other from its top. */
+/** An archive of a directory is compared with that directory, or the one given; any other from its top with one given. */
 export const compare: Handle<'archive.compare'> = async ({ name, against, thorough }, context) => {
   const { io } = context
   const description = await readBackupInfo(io.places.archivesDir, name)
   const source = description?.['type'] === 'custom_dir' ? description['source_path'] : undefined
   const made = typeof source === 'string' ? source : null
   const given = against ?? made
-  if (given === null) throw invalid({ field: 'against', code: 'required' })
+  if (given === null) throw invalid({ field: 'against', code: 'only_directories_compared' })
   const live = liveTree(given)
   const excludes = made === null ? [] : textsOf(description?.['excludes'])
   const settings = {

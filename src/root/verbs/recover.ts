@@ -16,7 +16,9 @@ export const recover: Handle<'recover'> = async ({ operations, busy }, { io }) =
   const ended = await Promise.all(operations.map(({ operation }) => endTree({ operation }, graceMs)))
   const removed: string[] = []
   for (const { archiveName } of operations) {
-    if (archiveName !== null) removed.push(...(await recoverArchive(io.places.archivesDir, archiveName)))
+    if (archiveName !== null) {
+      removed.push(...(await recoverArchive(io.places.archivesDir, archiveName, io.signal)))
+    }
   }
   const { archivesDir } = io.places
   const over = new Set(operations.map(({ operation }) => operation))
