@@ -10,6 +10,7 @@ import { databaseFile, openDatabase } from './store/database.ts'
 import { acquireInstanceLock } from './store/lock.ts'
 import { systemClock, type Clock } from './sys/clock.ts'
 import { createHelper } from './sys/helper-client.ts'
+import { createPeerHttp } from './sys/peer-http/create.ts'
 import { loadInstanceKey } from './sys/instance-key.ts'
 import { loadKeyFile } from './sys/key-file.ts'
 import { createLogger, type Logger } from './sys/log.ts'
@@ -50,6 +51,7 @@ export async function openInstance(config: Config, given: OpenInstance = {}): Pr
   try {
     const identity = await loadInstanceKey(config.dataDir)
     const csrfKey = await loadKeyFile(config.dataDir, 'csrf.key')
+    const peerHttp = createPeerHttp({ allowInsecure: config.allowInsecurePeers })
     const engine = await createEngine({
       db: database.db,
       dataVersion: () => database.dataVersion(),
@@ -64,6 +66,11 @@ export async function openInstance(config: Config, given: OpenInstance = {}): Pr
       vault: await createVault(config.dataDir),
       dataDir: config.dataDir,
       timeZone: config.timeZone,
+      identity,
+      peerHttp,
+      archivesDir: config.archivesDir,
+      allowInsecurePeers: config.allowInsecurePeers,
+      inbox: config.inbox,
       instance: { id: identity.id, name: config.instanceName, url: config.publicUrl },
     })
     return {
@@ -89,6 +96,7 @@ export async function openInstance(config: Config, given: OpenInstance = {}): Pr
         return serveWeb(web, config.listen)
       },
       close: async () => {
+        peerHttp.close()
         await database.close()
       },
     }

@@ -41,6 +41,7 @@ test('without any variable everything has its default', () => {
     logLevel: 'info',
     timeZone: 'Europe/Paris',
     rootHelper: { kind: 'command', argv: ['sudo', '-n', 'backupmanager', 'root-helper'] },
+    inbox: null,
     proxySecretFile: null,
   })
   expect(good({}).dataDir).toBe(`${process.cwd()}/data`)
@@ -62,6 +63,9 @@ test('every variable is read', () => {
       BM_TZ: 'America/New_York',
       BM_ROOT_HELPER: 'unix:/run/bm/helper.sock',
       BM_PROXY_SECRET_FILE: '/etc/bm/secret',
+      BM_SSH_INBOX: 'bm-inbox@[2001:db8::1]:2222',
+      BM_INBOX_DIR: '/home/bm-inbox/',
+      BM_SSH_HOST_KEYS: '/etc/dropbear',
       BM_OPERATION: 'a mark, and no configuration',
       PATH: '/bin',
     },
@@ -80,12 +84,52 @@ test('every variable is read', () => {
     logLevel: 'debug',
     timeZone: 'America/New_York',
     rootHelper: { kind: 'socket', path: '/run/bm/helper.sock' },
+    inbox: {
+      folder: '/home/bm-inbox',
+      user: 'bm-inbox',
+      host: '2001:db8::1',
+      port: 2222,
+      hostKeys: '/etc/dropbear',
+    },
     proxySecretFile: '/etc/bm/secret',
   })
   expect(helperEnvironment(config)).toEqual({
     BM_ARCHIVES_DIR: '/srv/archives',
     BM_DATA_DIR: '/var/lib/bm',
     BM_YUNOHOST: "node '/a b/yunohost.js'",
+    BM_INBOX_DIR: '/home/bm-inbox',
+  })
+})
+
+describe('the inbox', () => {
+  const folder = { BM_INBOX_DIR: '/inbox' }
+  test('is reached at port 22 unless it says otherwise', () => {
+    expect(good({ ...folder, BM_SSH_INBOX: 'bm@tom.example.test' }).inbox).toEqual({
+      folder: '/inbox',
+      user: 'bm',
+      host: 'tom.example.test',
+      port: 22,
+      hostKeys: '/etc/ssh',
+    })
+  })
+  test('needs its folder and its address', () => {
+    expect(problems(folder).map((problem) => problem.variable)).toEqual(['BM_SSH_INBOX'])
+    expect(problems({ BM_SSH_INBOX: 'bm@tom.example' }).map((problem) => problem.variable)).toEqual([
+      'BM_INBOX_DIR',
+    ])
+  })
+  test.each([
+    'tom.example',
+    'bm@',
+    'bm@-x',
+    'bm@a:0',
+    'bm@a:65536',
+    'Bm@a',
+    'b m@a',
+    'bm@[1.2.3.4]',
+    'bm@a b',
+  ])('is not at %s', (BM_SSH_INBOX) => {
+    expect(problems({ ...folder, BM_SSH_INBOX }).map((problem) => problem.variable)).toEqual(['BM_SSH_INBOX'])
   })
 })
 
@@ -239,5 +283,8 @@ test('its description is plain values by snake_case names', () => {
     time_zone: 'Europe/Paris',
     root_helper: 'sudo -n backupmanager root-helper',
     proxy_secret_file: null,
+    ssh_inbox: null,
+    inbox_dir: null,
+    ssh_host_keys: null,
   })
 })

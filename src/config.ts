@@ -28,8 +28,21 @@ export interface Config {
   readonly logLevel: LogLevel
   readonly timeZone: string
   readonly rootHelper: HelperTarget
+  /** Where other instances may send archives by rsync; null: nowhere. */
+  readonly inbox: Inbox | null
   /** A file that holds what nginx adds to requests, to tell them from those of other local programs. */
   readonly proxySecretFile: string | null
+}
+
+export interface Inbox {
+  /** The folder below which they arrive; the account's home. */
+  readonly folder: string
+  /** As peers reach it. */
+  readonly user: string
+  readonly host: string
+  readonly port: number
+  /** The folder that sshd's public host keys (`ssh_host_*_key.pub`) are in. */
+  readonly hostKeys: string
 }
 
 /** What the defaults depend on. */
@@ -70,6 +83,9 @@ const variables = [
   'BM_TZ',
   'BM_ROOT_HELPER',
   'BM_PROXY_SECRET_FILE',
+  'BM_SSH_INBOX',
+  'BM_INBOX_DIR',
+  'BM_SSH_HOST_KEYS',
 ] as const
 type Variable = (typeof variables)[number]
 
@@ -97,6 +113,16 @@ export function parseConfig(env: Environment, facts: MachineFacts): ParsedConfig
   const dataDir = read('BM_DATA_DIR', () => resolve('data'), folder)
   const listen = read('BM_LISTEN', () => defaultListen, parseListen)
   const basePath = read('BM_BASE_PATH', () => '', parseBasePath)
+  const inboxAddress = read('BM_SSH_INBOX', () => null, parseInbox)
+  const inboxFolder = read('BM_INBOX_DIR', () => null, absoluteFolder)
+  if ((inboxAddress === null) !== (inboxFolder === null)) {
+    const variable = inboxAddress === null ? 'BM_SSH_INBOX' : 'BM_INBOX_DIR'
+    const other = inboxAddress === null ? 'BM_INBOX_DIR' : 'BM_SSH_INBOX'
+    if (!problems.some((problem) => problem.variable === variable)) {
+      problems.push({ variable, value: '', message: `must be set too: ${other} alone is of no use.` })
+    }
+  }
+  const hostKeys = read('BM_SSH_HOST_KEYS', () => '/etc/ssh', absoluteFolder)
   const config: Config = {
     dataDir,
     archivesDir: read(
@@ -122,6 +148,10 @@ export function parseConfig(env: Environment, facts: MachineFacts): ParsedConfig
     ),
     timeZone: read('BM_TZ', () => facts.timeZone, parseTimeZone),
     rootHelper: read('BM_ROOT_HELPER', () => defaultHelper(facts.isRoot), parseHelper),
+    inbox:
+      inboxAddress === null || inboxFolder === null
+        ? null
+        : { folder: inboxFolder, ...inboxAddress, hostKeys },
     proxySecretFile: read(
       'BM_PROXY_SECRET_FILE',
       () => null,
@@ -147,6 +177,9 @@ export function describeConfig(config: Config): Record<string, unknown> {
     time_zone: config.timeZone,
     root_helper: describeHelper(config.rootHelper),
     proxy_secret_file: config.proxySecretFile,
+    ssh_inbox: config.inbox === null ? null : `${config.inbox.user}@${authority(config.inbox)}`,
+    inbox_dir: config.inbox?.folder ?? null,
+    ssh_host_keys: config.inbox?.hostKeys ?? null,
   }
 }
 
@@ -156,6 +189,7 @@ export function helperEnvironment(config: Config): Record<string, string> {
     BM_ARCHIVES_DIR: config.archivesDir,
     BM_DATA_DIR: config.dataDir,
     BM_YUNOHOST: joinWords(config.yunohost),
+    ...(config.inbox !== null && { BM_INBOX_DIR: config.inbox.folder }),
   }
 }
 
@@ -199,6 +233,25 @@ function parseListen(value: string): Listen {
     throw new Wrong('must be host:port, [IPv6]:port or unix:/path.')
   }
   return { kind: 'tcp', host, port }
+}
+
+function absoluteFolder(value: string): string {
+  if (!isAbsolute(value) || value.includes('\0')) throw new Wrong('must be an absolute path.')
+  return resolve(value)
+}
+
+function parseInbox(value: string): Pick<Inbox, 'user' | 'host' | 'port'> {
+  const match =
+    /^([a-z_][a-z0-9_-]{0,31})@(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9][A-Za-z0-9.-]{0,254}))(?::([0-9]{1,5}))?$/.exec(
+      value,
+    )
+  const [, user, v6, name] = match ?? []
+  const host = v6 ?? name
+  const port = Number(match?.[4] ?? 22)
+  if (user === undefined || host === undefined || port < 1 || port > 65_535 || (v6 && isIP(v6) !== 6)) {
+    throw new Wrong('must be user@host:port or user@[IPv6]:port, as other servers reach it.')
+  }
+  return { user, host, port }
 }
 
 function parseBasePath(value: string): string {

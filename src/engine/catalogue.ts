@@ -1,9 +1,10 @@
 // Keeps the database's copy of the archives directory true. The directory is the truth; tars are not opened.
 import type { CatalogueScan, ReadArchive, ScannedArchive } from '../domain/helper-protocol.ts'
-import { describeArchive, type KnownJob } from '../domain/archive-facts.ts'
+import { describeArchive, fromElsewhere, type KnownJob } from '../domain/archive-facts.ts'
 import { isProblem } from '../domain/problem.ts'
 import { listJobs } from '../store/jobs.ts'
 import { catalogueRows, markMissing, upsertArchives } from '../store/archives.ts'
+import { namesFromElsewhere } from '../store/received.ts'
 import type { HelperCall } from '../sys/helper-client.ts'
 import type { EngineDeps } from './deps.ts'
 
@@ -30,9 +31,16 @@ export async function rescan(deps: EngineDeps, signal?: AbortSignal): Promise<Ca
       call,
     )
     const read = new Map(described.map((one): [string, ReadArchive] => [one.name, one]))
+    // After the directory: a name is on record before anything appears under it.
+    const others = await namesFromElsewhere(
+      deps.db,
+      batch.map((one) => one.name),
+    )
     const found = batch.flatMap((scanned) => {
       const one = read.get(scanned.name)
-      return one && !isGone(one) ? [describeArchive(scanned, one, deps.instance, jobs)] : []
+      if (!one || isGone(one)) return []
+      const described = describeArchive(scanned, one, deps.instance, jobs)
+      return [others.has(scanned.name) ? fromElsewhere(described) : described]
     })
     await upsertArchives(deps.db, found)
   }

@@ -1,6 +1,7 @@
 // Puts the use cases together behind the `Engine` interface, and starts and stops what runs by itself.
 import { randomUUID } from 'node:crypto'
 import type { Drill, DrillDepth } from '../domain/drill.ts'
+import type { Job } from '../domain/job.ts'
 import { Problem } from '../domain/problem.ts'
 import { isTerminal } from '../domain/run-state.ts'
 import { localIso } from '../domain/iso-time.ts'
@@ -8,6 +9,7 @@ import { addActivity } from '../store/activity.ts'
 import { getArchive, setPinned } from '../store/archives.ts'
 import { finishRun, getRun, hastenRun, insertRun, requestCancel } from '../store/runs.ts'
 import { getSettings, putSettings } from '../store/settings.ts'
+import { bytesToCome } from '../store/uploads.ts'
 import { rescan } from './catalogue.ts'
 import type { EngineDeps } from './deps.ts'
 import type { Actor, DiskState, Engine } from './engine.ts'
@@ -15,6 +17,15 @@ import { createRunEvents } from './events.ts'
 import { startHousekeeping, type Housekeeping } from './housekeeping.ts'
 import { changeJob, checkJob, createJob, enableJob, mustGetJob, releaseRetention, removeJob } from './jobs.ts'
 import { createContents } from './contents.ts'
+import { createInboxKeys, sshOffer, withInboxKeys } from './inbox.ts'
+import { createPoller } from './network/poller.ts'
+import { createRemote } from './network/remote.ts'
+import { createSelf } from './network/self.ts'
+import { createPeers } from './peers/peers.ts'
+import { createOwnership } from './receive/ownership.ts'
+import { createUploads } from './receive/uploads.ts'
+import { createTokens } from './tokens/tokens.ts'
+import { createTransfers } from './transfers/transfers.ts'
 import { drillDue, runDrill } from './drills.ts'
 import { createMachine, sourceOffers } from './machine.ts'
 import { applyRetention, deleteArchive, previewRetention } from './prune.ts'
@@ -24,6 +35,7 @@ import { finishDeletions, recover } from './recover.ts'
 import { endSafetyArchives } from './restore/safety.ts'
 import { createRestores } from './restore/restores.ts'
 import { createScheduler, type Scheduler } from './scheduler.ts'
+import { createSpace } from './space.ts'
 import { verifyArchive } from './verify.ts'
 
 /** How often another process's writes are looked for. */
@@ -37,7 +49,7 @@ export interface EngineControl extends Engine {
    */
   start(options: {
     readonly schedule: boolean
-    readonly only?: { readonly run: number } | { readonly restore: number }
+    readonly only?: { readonly run: number } | { readonly restore: number } | { readonly transfer: number }
   }): Promise<void>
   /** Ends what a process that died has left; see `recover`. Needs the instance lock. `start` does it too. */
   recover(): Promise<void>
@@ -51,7 +63,9 @@ export async function createEngine(deps: EngineDeps): Promise<EngineControl> {
   const events = createRunEvents()
   const restoreEvents = createRunEvents()
   const stamp = () => localIso(deps.clock.now(), deps.timeZone, { milliseconds: true })
-  const queue = createQueue(deps, events, stamp)
+  const space = createSpace(() => bytesToCome(deps.db))
+  const afterRun = (job: Job, archive: string) => transfers.afterRun(job, archive)
+  const queue = createQueue(deps, events, stamp, afterRun, space)
   const restores = createRestores(deps, queue, restoreEvents, stamp)
   const contents = createContents(deps)
   const drilling = new Set<number>()
@@ -86,6 +100,9 @@ export async function createEngine(deps: EngineDeps): Promise<EngineControl> {
     if (!running) return
     void queue.pump()
     void restores.pump()
+    void transfers.pump()
+    poller.wake()
+    remote.wake()
   }
   const drill = async (jobId: number, depth: DrillDepth | null, actor: Actor): Promise<Drill> => {
     if (drilling.has(jobId)) throw new Problem('drill_running', { job: jobId })
@@ -96,6 +113,38 @@ export async function createEngine(deps: EngineDeps): Promise<EngineControl> {
       drilling.delete(jobId)
     }
   }
+  const verifyNow: Engine['verifyArchive'] = async (name, actor, signal) => {
+    verifying.set(name, (verifying.get(name) ?? 0) + 1)
+    try {
+      const any = signal ? AbortSignal.any([signal, stopping.signal]) : stopping.signal
+      return await owned(verifyArchive(deps, name, actor, any))
+    } finally {
+      const left = (verifying.get(name) ?? 1) - 1
+      if (left > 0) verifying.set(name, left)
+      else verifying.delete(name)
+    }
+  }
+  const removeArchive: Engine['deleteArchive'] = async (name, actor) => {
+    const archive = await getArchive(deps.db, name)
+    await owned(
+      deleteArchive(deps, name, actor, { reason: 'by hand', jobId: archive?.jobId ?? null }, stopping.signal),
+    )
+  }
+  const tokens = createTokens(deps)
+  const poller = createPoller(deps)
+  const inboxKeys = createInboxKeys(deps)
+  const peers = withInboxKeys(
+    createPeers(deps, {
+      tokens,
+      poll: (id) => poller.poll(id),
+      changed: () => poller.wake(),
+      sshOffer: () => sshOffer(deps),
+    }),
+    inboxKeys,
+  )
+  const uploads = createUploads(deps, { promisedBytes: () => space.promised() })
+  const transfers = createTransfers(deps, { verifyArchive: verifyNow }, { space })
+  const remote = createRemote(deps, transfers)
   const afterwards = async <R>(work: Promise<R>): Promise<R> => {
     const result = await work
     wake()
@@ -183,17 +232,7 @@ export async function createEngine(deps: EngineDeps): Promise<EngineControl> {
 
     rescan: scan,
 
-    async verifyArchive(name, actor, signal) {
-      verifying.set(name, (verifying.get(name) ?? 0) + 1)
-      try {
-        const any = signal ? AbortSignal.any([signal, stopping.signal]) : stopping.signal
-        return await owned(verifyArchive(deps, name, actor, any))
-      } finally {
-        const left = (verifying.get(name) ?? 1) - 1
-        if (left > 0) verifying.set(name, left)
-        else verifying.delete(name)
-      }
-    },
+    verifyArchive: verifyNow,
     verifying: () => [...verifying.keys()],
 
     async setPinned(name, pinned, actor) {
@@ -212,18 +251,7 @@ export async function createEngine(deps: EngineDeps): Promise<EngineControl> {
       })
     },
 
-    async deleteArchive(name, actor) {
-      const archive = await getArchive(deps.db, name)
-      await owned(
-        deleteArchive(
-          deps,
-          name,
-          actor,
-          { reason: 'by hand', jobId: archive?.jobId ?? null },
-          stopping.signal,
-        ),
-      )
-    },
+    deleteArchive: removeArchive,
 
     planRestore: (name, input) => restores.plan(name, input),
     startRestore: (name, order, actor) => restores.start(name, order, actor),
@@ -237,6 +265,13 @@ export async function createEngine(deps: EngineDeps): Promise<EngineControl> {
     offers: () => machine.offers(),
     disk: (): Promise<DiskState> => machine.disk(),
     yunohostVersion: () => machine.yunohostVersion(),
+    tokens,
+    peers,
+    uploads,
+    ownership: createOwnership(deps, removeArchive),
+    transfers,
+    remote,
+    self: createSelf(deps, machine),
     settings: () => settings,
 
     async updateSettings(change, actor: Actor) {
@@ -257,14 +292,19 @@ export async function createEngine(deps: EngineDeps): Promise<EngineControl> {
     async recover() {
       await recover(deps)
       await restores.recover()
+      await uploads.recover()
+      await transfers.recover()
     },
 
     async start({ schedule, only }) {
       await recover(deps)
       // Before any backup: it would save what is half restored.
       await restores.recover()
+      await uploads.recover()
+      await transfers.recover()
       if (!only || 'run' in only) queue.open(only?.run)
       if (!only || 'restore' in only) restores.open(only?.restore)
+      if (!only || 'transfer' in only) transfers.open(only?.transfer)
       running = true
       let seen = deps.dataVersion()
       watcher = setInterval(() => {
@@ -280,7 +320,14 @@ export async function createEngine(deps: EngineDeps): Promise<EngineControl> {
           'end of pins': (signal) => endSafetyArchives(deps, signal),
           'restore drills': (signal) => drillDue(deps, (jobId) => drill(jobId, null, 'rotation'), signal),
           'indexes of contents': () => contents.sweep(),
+          'uploads that nobody went on with': (signal) => uploads.sweep(signal),
+          'copies at destinations': (signal) => transfers.sweep(signal),
+          'tokens that ended': () => tokens.sweep(),
         })
+        poller.start()
+        remote.start()
+        background(remote.recover(), 'remote restores could not be gone on with')
+        background(inboxKeys.sync(), 'the keys of the inbox could not be written')
         background(scan(), 'the first scan of the archives failed')
         background(owned(finishDeletions(deps, stopping.signal)), 'deletions could not be finished')
       }
@@ -293,6 +340,11 @@ export async function createEngine(deps: EngineDeps): Promise<EngineControl> {
       await scheduler?.close()
       await house?.close()
       running = false
+      tokens.close()
+      await poller.close()
+      await remote.close()
+      await uploads.close()
+      await transfers.close()
       await restores.close()
       await contents.close()
       await queue.close()
@@ -301,6 +353,7 @@ export async function createEngine(deps: EngineDeps): Promise<EngineControl> {
 
     async idle() {
       await restores.idle()
+      await transfers.idle()
       await queue.idle()
     },
   }

@@ -10,6 +10,7 @@ import type { Restore, RestoreOptions, RestorePlan } from '../domain/restore.ts'
 import type { Run, RunTrigger } from '../domain/run.ts'
 import type { InstanceSettings } from '../domain/settings.ts'
 import type { Contents } from './contents.ts'
+import type { Ownership, Peers, Remote, SelfDescription, Tokens, Transfers, Uploads } from './federation.ts'
 
 /** Who asks, for the activity log: a user name, `cli` or `scheduler`. */
 export type Actor = string
@@ -103,6 +104,17 @@ export interface Engine {
   disk(): Promise<DiskState>
   /** YunoHost's version as last asked; null without YunoHost. */
   yunohostVersion(): Promise<string | null>
+  readonly tokens: Tokens
+  readonly peers: Peers
+  /** Receiving archives. */
+  readonly uploads: Uploads
+  readonly ownership: Ownership
+  /** Sending and fetching archives. */
+  readonly transfers: Transfers
+  /** What is asked of other instances. */
+  readonly remote: Remote
+  /** What other instances are told. */
+  readonly self: SelfDescription
   settings(): InstanceSettings
   updateSettings(change: Partial<InstanceSettings>, actor: Actor): Promise<InstanceSettings>
   /** Calls back whenever something about that run changed (state, progress, log). Returns the way to stop. */

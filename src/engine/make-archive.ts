@@ -14,7 +14,7 @@ const NAME_TRIES = 50
 
 /**
  * Refuses with `insufficient_storage` when the archive would not fit with a margin. The bytes it will need, null when
- * nobody can tell. `newest`: bytes of the last such archive; `promisedBytes`: what others still have to write.
+ * nobody can tell: they are promised then. `newest`: bytes of the last such archive.
  */
 export async function mustFit(
   deps: EngineDeps,
@@ -23,7 +23,7 @@ export async function mustFit(
     readonly config: Config
     readonly newest: number | null
     readonly reserveBytes: number | null
-    readonly promisedBytes: number
+    readonly promise: (bytes: number, check: (othersBytes: number) => void) => Promise<void>
     readonly call: HelperCall
   },
 ): Promise<number | null> {
@@ -33,19 +33,22 @@ export async function mustFit(
   const estimate = await deps.helper.call('source.estimate', asked, call)
   const needed = estimate.bytes ?? newest
   const disk = await deps.helper.call('disk', {}, call.signal ? { signal: call.signal } : {})
-  const verdict = diskGuard({
-    neededBytes: needed,
-    freeBytes: disk.freeBytes - given.promisedBytes,
-    totalBytes: disk.totalBytes,
-    reserveBytes: given.reserveBytes,
+  await given.promise(needed ?? 0, (othersBytes) => {
+    const verdict = diskGuard({
+      neededBytes: needed,
+      freeBytes: disk.freeBytes - othersBytes,
+      totalBytes: disk.totalBytes,
+      reserveBytes: given.reserveBytes,
+    })
+    if (verdict.ok) return
+    throw new Problem('insufficient_storage', {
+      needed: verdict.neededBytes ?? 0,
+      free: Math.max(0, verdict.freeBytes),
+      reserve: verdict.reserveBytes,
+      short: verdict.shortBytes,
+    })
   })
-  if (verdict.ok) return needed
-  throw new Problem('insufficient_storage', {
-    needed: verdict.neededBytes ?? 0,
-    free: verdict.freeBytes,
-    reserve: verdict.reserveBytes,
-    short: verdict.shortBytes,
-  })
+  return needed
 }
 
 export interface Making {

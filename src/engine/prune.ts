@@ -110,7 +110,11 @@ export async function suspendRetention(
  * True when all archives but the newest one are so old that the clock, rather than the backups, is in doubt. A job that
  * runs four times a year has such gaps by itself.
  */
-function clockJumped(deps: EngineDeps, job: Job, archives: readonly Pick<Archive, 'createdAt'>[]): boolean {
+export function clockJumped(
+  deps: EngineDeps,
+  job: Job,
+  archives: readonly Pick<Archive, 'createdAt'>[],
+): boolean {
   const now = deps.clock.now()
   const cron = parseCron(job.cronExpr, deps.timeZone)
   const usual = cron.ok ? DOUBTFUL_INTERVALS * (cron.schedule.intervalMs(now) ?? 0) : 0

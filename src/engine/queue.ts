@@ -15,7 +15,7 @@ import { openRunLog } from './run-log.ts'
 import { jobPlace, openConfig, redactor } from './secrets.ts'
 import { frameHandler, type StopReason } from './run-work.ts'
 import { executeRun } from './runner.ts'
-import { createSpace } from './space.ts'
+import { createSpace, runSpace, type Space } from './space.ts'
 
 /** Time until a queue that failed is looked at again. */
 const RETRY_MS = 5000
@@ -30,6 +30,8 @@ interface Active {
 }
 
 export interface Queue {
+  /** What runs have been promised, and everything else that writes archives. */
+  readonly space: Space
   /** Lets runs start; with `only` no other than this one. */
   open(only?: number): void
   /** Looks at the database: starts what may start, stops what was asked to stop. Safe at any time, never rejects. */
@@ -45,10 +47,15 @@ export interface Queue {
   idle(): Promise<void>
 }
 
-/** `stamp` gives the time text of log lines. */
-export function createQueue(deps: EngineDeps, events: RunEvents, stamp: () => string): Queue {
+/** `stamp` gives the time text of log lines; `afterGood` is told the archive of every run that made one. */
+export function createQueue(
+  deps: EngineDeps,
+  events: RunEvents,
+  stamp: () => string,
+  afterGood: (job: Job, archive: string) => Promise<void> = () => Promise.resolve(),
+  space: Space = createSpace(),
+): Queue {
   const active = new Map<number, Active>()
-  const space = createSpace()
   const guests = new Set<{ readonly lane: Lane; readonly jobId: number | null }>()
   let closed = true
   let chosen: number | undefined
@@ -145,7 +152,7 @@ export function createQueue(deps: EngineDeps, events: RunEvents, stamp: () => st
     const stop = new AbortController()
     const ended = execute(run, job, source, stop).finally(() => {
       active.delete(run.id)
-      space.release(run.id)
+      space.release(runSpace(run.id))
       events.changed(run.id)
       void pump()
     })
@@ -167,6 +174,8 @@ export function createQueue(deps: EngineDeps, events: RunEvents, stamp: () => st
       const work = { run, job, source, config, settings, log, signal: stop.signal, events, space, onFrame }
       const finished = await executeRun(deps, work)
       deps.log.info({ run: run.id, job: job.name, status: finished?.status }, 'run ended')
+      if (finished?.archiveName && (finished.status === 'success' || finished.status === 'warning'))
+        await afterGood(job, finished.archiveName).catch(report)
     } catch (error) {
       report(error)
       const known = isProblem(error) ? error : new Problem('internal', { detail: String(error) })
@@ -193,6 +202,7 @@ export function createQueue(deps: EngineDeps, events: RunEvents, stamp: () => st
   }
 
   return {
+    space,
     open(only) {
       closed = false
       chosen = only

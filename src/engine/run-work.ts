@@ -9,7 +9,7 @@ import type { EngineDeps } from './deps.ts'
 import type { RunEvents } from './events.ts'
 import type { RunLog } from './run-log.ts'
 import type { Config } from './secrets.ts'
-import type { Space } from './space.ts'
+import { runSpace, type Space } from './space.ts'
 
 const PROGRESS_EVERY_MS = 1000
 
@@ -46,7 +46,7 @@ export function frameHandler(
   return (frame) => {
     if (frame.t === 'log') log.write(frame.stream, redact(frame.text))
     if (frame.t !== 'progress') return
-    space.wrote(runId, frame.done)
+    space.wrote(runSpace(runId), frame.done)
     const now = performance.now()
     if (frame.done !== frame.total && now - lastAt < PROGRESS_EVERY_MS) return
     lastAt = now

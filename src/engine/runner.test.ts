@@ -145,9 +145,9 @@ describe('a run', () => {
   test('is refused when other runs will need the room that seems free', async () => {
     const bench = await engineBench({ ...fine, 'source.estimate': () => ({ bytes: 20 * GIB, files: 1 }) })
     const space = createSpace()
-    space.promise(999, 40 * GIB)
+    await space.take('another', 40 * GIB, () => undefined)
     expect(await execute(bench, { space })).toMatchObject({ status: 'error', error: 'insufficient_storage' })
-    space.wrote(999, 39 * GIB)
+    space.wrote('another', 39 * GIB)
     expect(await execute(bench, { space })).toMatchObject({ status: 'success' })
   })
 

@@ -10,6 +10,7 @@ import type { EngineDeps } from './deps.ts'
 import { archiveOf, catalogueEntry, makeArchive, mustFit } from './make-archive.ts'
 import { applyRetention, suspendRetention } from './prune.ts'
 import { postHook, preHook } from './run-hooks.ts'
+import { runSpace } from './space.ts'
 import type { RunWork, StopReason } from './run-work.ts'
 
 interface Result {
@@ -96,15 +97,14 @@ async function perform(deps: EngineDeps, work: RunWork): Promise<Result> {
 async function checkSpace(deps: EngineDeps, work: RunWork): Promise<void> {
   const { job, source, config, signal, run } = work
   const newest = (await archivesOfJob(deps.db, job.id))[0]?.sizeBytes ?? null
-  const needed = await mustFit(deps, {
+  await mustFit(deps, {
     source,
     config,
     newest,
     reserveBytes: work.settings.diskReserveBytes,
-    promisedBytes: work.space.promisedToOthers(run.id),
+    promise: (bytes, check) => work.space.take(runSpace(run.id), bytes, check),
     call: { signal, operation: run.operation, onFrame: work.onFrame },
   })
-  work.space.promise(run.id, needed ?? 0)
 }
 
 function produce(deps: EngineDeps, work: RunWork): Promise<Produced> {
