@@ -1,12 +1,11 @@
 // Who asks, and whether they may: only admins of this YunoHost, brought here by its own sign-in.
-import { createHash, timingSafeEqual } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import type { MiddlewareHandler } from 'hono'
 import type { ProblemCode } from '../domain/problem.ts'
 import { nobody } from './actor.ts'
 import { adminsGroup, type Membership } from './admins.ts'
 import type { WebContext, WebDeps, WebEnv } from './page.ts'
 import { refuse } from './problem.ts'
+import { proxyHeader, proxySecret, sameSecret } from './proxy-secret.ts'
 
 /** Why somebody is not let in; the texts are `refused.<reason>`. */
 export const refusals = {
@@ -50,7 +49,7 @@ async function bySso(
   if (deps.config.listen.kind === 'tcp') {
     const secret = await proxySecret(deps)
     if (secret === null) return { refused: 'no_proxy_secret' }
-    if (!same(c.req.header('x-backupmanager-proxy') ?? '', secret)) return { refused: 'not_through_proxy' }
+    if (!sameSecret(c.req.header(proxyHeader) ?? '', secret)) return { refused: 'not_through_proxy' }
   }
   const user = c.req.header('ynh_user') ?? ''
   // A header sent twice arrives joined by a comma, which no user name has.
@@ -73,26 +72,4 @@ function withoutSignIn(c: WebContext, deps: WebDeps): Identity {
     return { refused: 'wrong_host', name: hostname }
   }
   return { user: nobody }
-}
-
-/** The secret shared with nginx; null when there is none to compare with. */
-async function proxySecret(deps: WebDeps): Promise<string | null> {
-  const file = deps.config.proxySecretFile
-  if (file === null) return null
-  try {
-    const secret = (await readFile(file, 'utf8')).trim()
-    return secret === '' ? null : secret
-  } catch (err) {
-    deps.log.error({ err, file }, 'cannot read the secret shared with nginx')
-    return null
-  }
-}
-
-/** Compares in a time that tells nothing about the content or the length. */
-function same(a: string, b: string): boolean {
-  return timingSafeEqual(digest(a), digest(b))
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest()
 }

@@ -1,7 +1,7 @@
 // The real listener, on a port and on a socket.
 import { once } from 'node:events'
 import { existsSync, statSync, writeFileSync } from 'node:fs'
-import { request } from 'node:http'
+import { Agent, request } from 'node:http'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -11,6 +11,7 @@ import { temporaryFolder } from '../../test/support/temp.ts'
 import { testWeb } from '../../test/support/web.ts'
 import { isProblem } from '../domain/problem.ts'
 import { cursorOf, live } from './live.ts'
+import { listenerLimits } from './listen.ts'
 import { serveWeb } from './server.ts'
 
 function ask(socketPath: string, path: string): Promise<{ status: number; body: string }> {
@@ -125,4 +126,90 @@ test('a stream that has nothing more to tell says so, so that the browser does n
   )
   expect(await short({ 'last-event-id': '100' })).toContain('"cursor":105')
   expect(await short({ 'last-event-id': '<x>' })).toContain('"cursor":5')
+})
+
+test('a connection that dribbles its headers is ended, one that only says nothing too', async () => {
+  const { app } = await testWeb()
+  const limits = { ...listenerLimits, headersMs: 100, requestMs: 200, lookMs: 20 }
+  const served = await serveWeb(app, { kind: 'tcp', host: '127.0.0.1', port: 0 }, limits)
+  onTestFinished(() => served.close())
+  for (const sent of ['GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ', '']) {
+    const socket = connect(Number(new URL(served.url).port), '127.0.0.1')
+    let answer = ''
+    socket.on('data', (bytes: Buffer) => (answer += bytes.toString()))
+    socket.write(sent)
+    await once(socket, 'close')
+    expect(answer).toMatch(/^HTTP\/1\.1 408 /)
+  }
+})
+
+test('headers of more than 16 KiB are refused', async () => {
+  const { app } = await testWeb()
+  const served = await serveWeb(app, { kind: 'tcp', host: '127.0.0.1', port: 0 })
+  onTestFinished(() => served.close())
+  const answer = await fetch(`${served.url}/healthz`, { headers: { 'x-large': 'x'.repeat(17_000) } })
+  expect(answer.status).toBe(431)
+})
+
+test('closing does not wait for connections that are only kept alive', async () => {
+  const { app } = await testWeb()
+  const served = await serveWeb(app, { kind: 'tcp', host: '127.0.0.1', port: 0 })
+  const agent = new Agent({ keepAlive: true })
+  onTestFinished(() => agent.destroy())
+  const status = await new Promise((resolve, reject) => {
+    request(`${served.url}/healthz`, { agent }, (answer) => {
+      answer.resume().on('end', () => resolve(answer.statusCode))
+    })
+      .on('error', reject)
+      .end()
+  })
+  expect(status).toBe(200)
+  await served.close()
+})
+
+test('a body that is too large is refused before it comes, and the connection ends', async () => {
+  const { app, deps } = await testWeb()
+  const { secret } = await deps.engine.tokens.create({ name: 'script', scopes: ['admin'] }, 'test')
+  const served = await serveWeb(app, { kind: 'tcp', host: '127.0.0.1', port: 0 })
+  onTestFinished(() => served.close())
+  const ask = (key: string) =>
+    new Promise<string>((resolve, reject) => {
+      const socket = connect(Number(new URL(served.url).port), '127.0.0.1')
+      let answer = ''
+      socket.on('data', (bytes: Buffer) => (answer += bytes.toString()))
+      socket.on('close', () => resolve(answer))
+      socket.on('error', reject)
+      socket.write(
+        `POST /api/v1/archives/a/restore HTTP/1.1\r\nHost: localhost\r\nX-BackupManager-Key: ${key}\r\n` +
+          `Content-Type: application/json\r\nContent-Length: 104857600\r\n\r\n{"options":`,
+      )
+    })
+  expect(await ask(secret)).toMatch(/^HTTP\/1\.1 413 [^]*"code":"body_too_large"/)
+  expect(await ask('f'.repeat(64))).toMatch(/^HTTP\/1\.1 401 [^]*"code":"unauthenticated"/)
+})
+
+test('whoever sends a large body that is refused gets the answer, not a reset connection', async () => {
+  const { app, deps } = await testWeb()
+  const { secret } = await deps.engine.tokens.create({ name: 'script', scopes: ['upload'] }, 'test')
+  const served = await serveWeb(app, { kind: 'tcp', host: '127.0.0.1', port: 0 })
+  onTestFinished(() => served.close())
+  const send = (path: string, headers: Record<string, string>) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      const asked = request(
+        `${served.url}/api/v1${path}`,
+        { method: 'POST', agent: false, headers },
+        (answer) => {
+          answer.resume().on('end', () => resolve(answer.statusCode))
+        },
+      )
+      asked.on('error', reject)
+      asked.end(Buffer.alloc(20 * 2 ** 20))
+    })
+  // As nginx asks.
+  const close = { connection: 'close' }
+  const key = { 'x-backupmanager-key': secret, ...close }
+  const digest = { 'content-digest': 'sha-256=:LXEWQrcmsETE0YuGqbiW2+tpQdEcYT6GkB1cEHpRPIk=:' }
+  expect(await send('/archives/upload/none/chunk/0', { ...key, ...digest })).toBe(404)
+  expect(await send('/archives/upload/start', { ...key, 'content-type': 'application/json' })).toBe(413)
+  expect(await send('/archives/upload/none/chunk/0', { ...close, ...digest })).toBe(401)
 })

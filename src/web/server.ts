@@ -1,11 +1,13 @@
 // The web application: headers, static files, health, then everything else behind sign-in.
 import { Hono } from 'hono'
+import { createApi } from './api/index.ts'
 import { authenticate } from './auth.ts'
 import { loadAssets } from './assets.ts'
 import { checkForm, formToken } from './csrf.ts'
 import { securityHeaders } from './headers.ts'
 import { formats, translator } from './i18n.ts'
 import type { WebDeps, WebEnv } from './page.ts'
+import { mountApiDocs } from './pages/api-docs/routes.ts'
 import { mountPages } from './pages/index.ts'
 import { languageOf, themeOf } from './pages/preferences/choice.ts'
 import { answerProblem } from './problem.ts'
@@ -43,6 +45,8 @@ function pages(deps: WebDeps): Hono<WebEnv> {
   const app = new Hono<WebEnv>()
   app.get('/healthz', (c) => c.text('ok'))
   app.get('/static/:name', serveAsset)
+  const api = createApi(deps)
+  app.route('/api/v1', api.app)
   // SSOwat's public permission covers every path that begins with /api: who somebody is must not matter there.
   app.all('/:api{api.*}/*', (c) => c.json({ code: 'page_not_found', status: 404 }, 404))
   app.all('/:api{api.*}', (c) => c.json({ code: 'page_not_found', status: 404 }, 404))
@@ -53,5 +57,6 @@ function pages(deps: WebDeps): Hono<WebEnv> {
   })
   app.use(checkForm(deps))
   mountPages(app, deps)
+  mountApiDocs(app, deps, api.routes)
   return app
 }
