@@ -8,6 +8,10 @@ test.each([
   ['nobody', 'admin (no sign-in)', 'by admin (no sign-in)'],
   ['cli', 'from the command line', 'from the command line'],
   ['cli (bob)', 'from the command line (bob)', 'from the command line (bob)'],
+  ['peer:tom', 'tom (peer)', 'by tom (peer)'],
+  ['peer:tom\u202e', 'tom[U+202E] (peer)', 'by tom[U+202E] (peer)'],
+  ['token:nightly script', 'token nightly script', 'by token nightly script'],
+  ['peer_named', 'peer_named', 'by peer_named'],
   ['scheduler', 'by the scheduler', 'by the scheduler'],
 ])('%s is shown as "%s", and a run it started as "%s"', (actor, who, started) => {
   const t = translator('en')

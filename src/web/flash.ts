@@ -26,6 +26,10 @@ const passing: ReadonlySet<MessageKey> = new Set([
   'drills.flash.started',
   'restore.flash.cancelling',
   'restore.flash.running',
+  'transfers.flash.queued',
+  'transfers.flash.fetching',
+  'transfers.flash.resume',
+  'transfers.flash.cancel',
 ])
 
 /** Redirects (303) to a page of the dashboard, which will show the message once. */

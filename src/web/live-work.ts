@@ -24,7 +24,8 @@ export interface WorkLooks {
 export interface Work {
   /** Calls back whenever something changed; gives the way to stop. */
   watch(changed: () => void): () => void
-  readonly logPath: string
+  /** Null: it has none. */
+  readonly logPath: string | null
   /** Where the news go. */
   readonly newsId: string
   /** Null: it is gone, nothing more will come. */
@@ -49,7 +50,7 @@ export function liveWork(c: WebContext, work: Work): Response {
         // The state is read before the log: work seen as ended has nothing more to log.
         const looks = await work.look(formats(c.get('language'), config.timeZone, now), now)
         if (looks === null) return
-        cursor = await sendLog(work.logPath, stream, cursor)
+        if (work.logPath !== null) cursor = await sendLog(work.logPath, stream, cursor)
         for (const [id, html] of Object.entries(looks.parts)) {
           if (shown.get(id) !== html) await stream.fragment(id, html)
           shown.set(id, html)

@@ -13,6 +13,7 @@ const items: readonly Item[] = [
   { path: '/runs', label: 'nav.runs' },
   { path: '/archives', label: 'nav.archives' },
   { path: '/restore', label: 'nav.restore', also: ['/restores'] },
+  { path: '/network', label: 'nav.network', also: ['/peers', '/transfers', '/tokens'] },
   { path: '/activity', label: 'nav.activity' },
   { path: '/settings', label: 'nav.settings' },
 ]

@@ -57,7 +57,24 @@ export type WebContext = Context<WebEnv>
 /** Adds a page's routes. Paths are without the base path: `app.get('/archives', …)`. */
 export type MountPage = (app: Hono<WebEnv>, deps: WebDeps) => void
 
-export type PageStatus = 200 | 400 | 401 | 403 | 404 | 409 | 413 | 422 | 499 | 500 | 502 | 503 | 504 | 507
+export type PageStatus =
+  | 200
+  | 400
+  | 401
+  | 403
+  | 404
+  | 409
+  | 411
+  | 413
+  | 422
+  | 429
+  | 499
+  | 500
+  | 501
+  | 502
+  | 503
+  | 504
+  | 507
 
 /** A link inside the dashboard: the path with the base path in front. */
 export function urlOf(c: WebContext, path: string): string {

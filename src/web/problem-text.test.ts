@@ -1,7 +1,9 @@
 // Texts made from facts, also from facts that nobody gave.
 import { expect, test } from 'vitest'
 import { formats, type Language, translator } from './i18n.ts'
-import { fieldText, problemText, warningText } from './problem-text.ts'
+import { isProblem } from '../domain/problem.ts'
+import { mustBeWithinQuota } from '../domain/upload-rules.ts'
+import { fieldText, problemText, storedProblemText, warningText } from './problem-text.ts'
 
 const words = (language: Language) => ({ t: translator(language), f: formats(language, 'Europe/Paris', 0) })
 
@@ -11,6 +13,27 @@ test('bytes are written as sizes', () => {
     'needs about 5\u00a0GiB; 3\u00a0GiB are free, of which 1\u00a0GiB must stay free',
   )
   expect(problemText(words('fr'), 'insufficient_storage', facts).hint).toContain('5\u00a0Gio')
+})
+
+test('a quota is told in sizes, or in archives', () => {
+  const refusal = (used: number, count: number, quota: { bytes: number | null; count: number | null }) => {
+    try {
+      mustBeWithinQuota({ bytes: used, count }, 2 ** 30, quota)
+    } catch (error) {
+      if (isProblem(error, 'quota_exceeded')) return error.facts
+      throw error
+    }
+    throw new Error('it was within the quota')
+  }
+  const bytes = refusal(9 * 2 ** 30, 1, { bytes: 9.5 * 2 ** 30, count: null })
+  expect(problemText(words('en'), 'quota_exceeded', bytes).hint).toContain(
+    '9\u00a0GiB of 9.5\u00a0GiB are used here, and 1\u00a0GiB more were to come',
+  )
+  expect(problemText(words('fr'), 'quota_exceeded', bytes).hint).toContain('9\u00a0Gio sur 9,5\u00a0Gio')
+  const count = refusal(0, 3, { bytes: null, count: 3 })
+  expect(problemText(words('en'), 'quota_exceeded', count).hint).toContain(
+    '3 of 3 archives are used here, and 1 more were to come',
+  )
 })
 
 test('a fact that is missing leaves dots, never a blank', () => {
@@ -25,6 +48,16 @@ test('what a program said is kept as it said it', () => {
     'E: <b>no</b> {x}',
   )
   expect(problemText(words('fr'), 'yunohost_failed', {}).detail).toBe('')
+})
+
+test('a stored code of a later version is told as it is', () => {
+  const told = storedProblemText(words('en'), 'from_the_future', { detail: 'x' })
+  expect(told).toEqual({
+    title: problemText(words('en'), 'internal', {}).title,
+    hint: '',
+    detail: 'from_the_future',
+  })
+  expect(storedProblemText(words('en'), 'disk_full', {})).toEqual(problemText(words('en'), 'disk_full', {}))
 })
 
 test('a warning names its file', () => {

@@ -1,5 +1,5 @@
 // The words of problems, wrong fields and warnings.
-import type { Facts, FieldError, ProblemCode } from '../domain/problem.ts'
+import { type Facts, type FieldError, type ProblemCode, problems } from '../domain/problem.ts'
 import type { RunWarning } from '../domain/run.ts'
 import { sentence, type Words } from './sentence.ts'
 
@@ -18,6 +18,16 @@ export function problemText(words: Words, code: ProblemCode, facts: Facts): Prob
     hint: sentence(words, `problem.${code}.hint`, facts),
     detail: String(facts['detail'] ?? ''),
   }
+}
+
+/** The texts of a problem that was stored, maybe by a later version: an unknown code is told as it is. */
+export function storedProblemText(words: Words, code: string, facts: Facts): ProblemText {
+  if (isProblemCode(code)) return problemText(words, code, facts)
+  return { title: sentence(words, 'problem.internal.title', {}), hint: '', detail: code }
+}
+
+function isProblemCode(code: string): code is ProblemCode {
+  return Object.hasOwn(problems, code)
 }
 
 /** The text beside a wrong field. */

@@ -87,6 +87,43 @@ test('an action or a detail that nobody has words for is shown as it was noted',
   expect(visibleText(html)).toContain('because · n: 12,345')
 })
 
+test('what peers and scripts did is told by their names, and leads to where it is listed', async () => {
+  const { get, deps } = await testWeb()
+  const entry = { at: testNow, jobId: null }
+  await addActivity(deps.db, {
+    ...entry,
+    actor: 'peer:tom',
+    action: 'archive.received',
+    subject: 'tom_wiki_20261121',
+  })
+  await addActivity(deps.db, {
+    ...entry,
+    actor: 'token:nas',
+    action: 'transfer.send',
+    subject: 'jerry_wiki_20261121',
+  })
+  await addActivity(deps.db, { ...entry, actor: 'alice', action: 'peer.add', subject: 'mia' })
+  await addActivity(deps.db, { ...entry, actor: 'poller', action: 'peer.gone', subject: 'zoe' })
+  await addActivity(deps.db, { ...entry, actor: 'alice', action: 'peer.remove', subject: 'eve' })
+  const html = await (await get('/activity')).text()
+  expect(htmlProblems(html)).toEqual([])
+  expect(visibleText(html)).toContain('tom (peer) received the archive tom_wiki_20261121')
+  expect(visibleText(html)).toContain('token nas had a copy sent of jerry_wiki_20261121')
+  expect(html).not.toMatch(/peer:tom|token:nas/)
+  expect([...html.matchAll(/href="([^"]+)">(\w+)<\/a>/g)].map(([, path, text]) => `${text} ${path}`)).toEqual(
+    expect.arrayContaining([
+      'tom_wiki_20261121 /archives/tom_wiki_20261121',
+      'jerry_wiki_20261121 /transfers',
+      'mia /peers',
+      'zoe /network',
+    ]),
+  )
+  expect(html).not.toContain('>eve</a>')
+  const french = visibleText(await (await get('/activity', { 'accept-language': 'fr' })).text())
+  expect(french).toContain('tom (pair)')
+  expect(french).toContain('jeton nas')
+})
+
 test('goes back through a long history without losing or repeating a line', async () => {
   const { get, deps } = await testWeb()
   for (let i = 0; i < 230; i += 1) {

@@ -33,13 +33,23 @@ function hrefOf({ action, subject, jobId }: Activity): string {
   if (action === 'run.cancel') return `/runs/${encodeURIComponent(subject)}`
   if (action === 'archive.delete' || action === 'job.delete') return ''
   if (/^(?:archive|drill|restore)\./.test(action)) return archivePath(subject)
-  return jobId === null ? '' : `/jobs/${jobId}`
+  if (jobId !== null) return `/jobs/${jobId}`
+  return pages.find(([actions]) => actions.test(action))?.[1] ?? ''
 }
+
+/** Where what is no job and no archive is listed. */
+const pages: readonly (readonly [actions: RegExp, path: string])[] = [
+  [/^peer\.(?:gone|back)$/, '/network'],
+  [/^peer\.(?!remove$)/, '/peers'],
+  [/^token\./, '/tokens'],
+  [/^transfer\./, '/transfers'],
+]
 
 /** Where the words of a fact are. */
 const words: Readonly<Record<string, string>> = {
   reason: 'activity.reason',
   status: 'restore.state',
+  outcome: 'transfer.status',
   depth: 'drills.short',
 }
 
@@ -49,6 +59,7 @@ function detailOf(facts: Facts, t: T, f: Formats): string {
     .map(([key, value]) => {
       const word = Object.hasOwn(words, key) ? `${words[key]}.${String(value).replaceAll(' ', '_')}` : ''
       if (isMessageKey(word)) return t(word)
+      if (key === 'told_by') return t('activity.told_by', { name: String(value) })
       if (key === 'reason') return reasonInWords(String(value), t)
       if (typeof value !== 'number') return value
       if (key === 'members') return t('activity.members', { count: value, number: f.number(value) })

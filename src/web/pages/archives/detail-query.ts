@@ -1,5 +1,6 @@
 // Reads one archive for its page, with what its deletion would mean.
 import type { Kysely, Selectable } from 'kysely'
+import { Problem } from '../../../domain/problem.ts'
 import type { ArchivesTable, Schema } from '../../../store/schema.ts'
 
 export interface ArchiveRow extends Selectable<ArchivesTable> {
@@ -16,6 +17,15 @@ export async function findArchive(db: Kysely<Schema>, name: string): Promise<Arc
     .where('archives.name', '=', name)
     .executeTakeFirst()
   return row ?? null
+}
+
+/** The row of an archive whose file is there and stays. Throws `archive_not_found`. */
+export async function presentArchive(db: Kysely<Schema>, name: string): Promise<ArchiveRow> {
+  const row = await findArchive(db, name)
+  if (row === null || row.missing_at !== null || row.deleting === 1) {
+    throw new Problem('archive_not_found', { archive: name })
+  }
+  return row
 }
 
 /** Other archives of the same thing that could still be restored: of its job, or else of its app and instance. */

@@ -30,6 +30,8 @@ interface Row {
   readonly elsewhere: boolean
   readonly pinned: boolean
   readonly job: { readonly name: string; readonly href: string } | null
+  /** Good copies elsewhere, in words; may be empty. */
+  readonly copies: string
 }
 
 /** What the filters can offer: the values that occur (`facets` of the store). */
@@ -55,7 +57,7 @@ export interface ArchivesView {
 
 /** Builds the page's model. */
 export function archivesView(
-  found: FoundArchives,
+  found: FoundArchives & { readonly copies: ReadonlyMap<string, number> },
   choices: Choices,
   wanted: Wanted,
   unfinished: CatalogueScan['unfinished'],
@@ -79,14 +81,19 @@ export function archivesView(
             number: f.number(found.count),
             size: f.size(found.bytes),
           }),
-    rows: found.rows.map((row) => rowOf(row, verifying, words)),
+    rows: found.rows.map((row) => rowOf(row, found.copies.get(row.name) ?? 0, verifying, words)),
     nothing: found.rows.length > 0 ? '' : t(filtered ? 'archives.none_found' : 'archives.none_yet'),
     unfinished: unfinishedOf(unfinished, words),
     pager: pagerOf(found.count, wanted, t),
   }
 }
 
-function rowOf(row: ListedArchive, verifying: readonly string[], { t, f }: { t: T; f: Formats }): Row {
+function rowOf(
+  row: ListedArchive,
+  copies: number,
+  verifying: readonly string[],
+  { t, f }: { t: T; f: Formats },
+): Row {
   return {
     name: row.name,
     href: archivePath(row.name),
@@ -105,6 +112,7 @@ function rowOf(row: ListedArchive, verifying: readonly string[], { t, f }: { t: 
       row.job_id === null || row.job_name === null
         ? null
         : { name: row.job_name, href: `/jobs/${row.job_id}` },
+    copies: copies === 0 ? '' : t('copies.count', { count: copies }),
   }
 }
 

@@ -1,7 +1,9 @@
 // Keeps the state on an archive's page true, and what can be done with it.
+import { hasPeers } from '../../../store/peers.ts'
 import { liveParts } from '../../live-parts.ts'
 import { fragment, type WebContext } from '../../page.ts'
 import { textOf } from '../../problem.ts'
+import { copiesOfArchive } from '../copies/section.ts'
 import { isComparable } from '../restore/restorable.ts'
 import { findArchive } from './detail-query.ts'
 import { archiveTitle, archiveView, stateView } from './detail-view.ts'
@@ -10,7 +12,7 @@ import type { Verifications } from './verification.ts'
 /** Answers with a stream that sends state and actions whenever they have changed. */
 export function liveState(c: WebContext, name: string, verification: Verifications): Response {
   const { db, engine, sources } = c.get('deps')
-  return liveParts(c, async (f) => {
+  return liveParts(c, async (f, now) => {
     const row = await findArchive(db, name)
     if (row === null) return null
     const words = { t: c.get('t'), f }
@@ -18,6 +20,7 @@ export function liveState(c: WebContext, name: string, verification: Verificatio
     const failure = verification.failureOf(name)
     const state = stateView(row, verifying, failure && textOf(c, failure), words)
     const archive = archiveView(row, verifying, words)
+    const copies = await copiesOfArchive(c, name, f, now)
     return {
       title: archiveTitle(state, name),
       parts: {
@@ -25,9 +28,11 @@ export function liveState(c: WebContext, name: string, verification: Verificatio
         'archive-actions': fragment(c, 'archive-actions', {
           archive,
           comparable: isComparable(row, sources),
+          network: await hasPeers(db),
         }),
+        'archive-copies': fragment(c, 'archive-copies', { copies }),
       },
-      busy: state.badge.state === 'running',
+      busy: state.badge.state === 'running' || copies.transfers.length > 0,
     }
   })
 }

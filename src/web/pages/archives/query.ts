@@ -99,6 +99,22 @@ export async function findArchives(db: Kysely<Schema>, wanted: Wanted): Promise<
   return { rows, count: totals.count, bytes: totals.bytes ?? 0 }
 }
 
+/** How many good copies of these archives are elsewhere, by name. */
+export async function countCopies(
+  db: Kysely<Schema>,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  if (names.length === 0) return new Map()
+  const rows = await db
+    .selectFrom('copies')
+    .select((eb) => ['archive_name as name', eb.fn.countAll<number>().as('count')])
+    .where('archive_name', 'in', names)
+    .where('state', '=', 'present')
+    .groupBy('archive_name')
+    .execute()
+  return new Map(rows.map(({ name, count }) => [name, count]))
+}
+
 type Eb = ExpressionBuilder<Schema & { jobs: Schema['jobs'] }, 'archives' | 'jobs'>
 
 function conditions(eb: Eb, { search, app, type, instance, state }: Wanted) {

@@ -1,18 +1,22 @@
 // The list of archives, an archive's page, and what can be done with one.
 import { Problem } from '../../../domain/problem.ts'
 import { facets } from '../../../store/archives.ts'
+import { hasPeers } from '../../../store/peers.ts'
 import { listRestores } from '../../../store/restores.ts'
 import { redirectWith } from '../../flash.ts'
 import { type MountPage, render, type WebContext } from '../../page.ts'
 import { textOf, words } from '../../problem.ts'
+import { type Typed, typedOf, type Wrong } from '../../typed-form.ts'
+import { copiesOfArchive, sendArchive, sendForm } from '../copies/section.ts'
 import { restoreRow } from '../restore/list-view.ts'
 import { isComparable } from '../restore/restorable.ts'
+import { transferPath } from '../transfers/view.ts'
 import { findArchive, isLastGood } from './detail-query.ts'
 import { archiveTitle, archiveView, stateView } from './detail-view.ts'
 import { freshCatalogue } from './fresh.ts'
 import { archivesView } from './list-view.ts'
 import { liveState } from './live.ts'
-import { findArchives, wantedOf } from './query.ts'
+import { countCopies, findArchives, wantedOf } from './query.ts'
 import { archivePath } from './state.ts'
 import { verifications } from './verification.ts'
 
@@ -28,7 +32,11 @@ export const mountArchives: MountPage = (app, deps) => {
     const wanted = wantedOf(c.req.query())
     const { unfinished, problem } = await fresh()
     const [found, choices] = await Promise.all([findArchives(db, wanted), facets(db)])
-    const list = archivesView(found, choices, wanted, unfinished, engine.verifying(), words(c))
+    const copies = await countCopies(
+      db,
+      found.rows.map((row) => row.name),
+    )
+    const list = archivesView({ ...found, copies }, choices, wanted, unfinished, engine.verifying(), words(c))
     const model = { list, problem: problem === null ? null : textOf(c, problem) }
     return render(c, 'archives/list', model, { title: c.get('t')('archives.title') })
   })
@@ -39,7 +47,17 @@ export const mountArchives: MountPage = (app, deps) => {
     return redirectWith(c, '/archives', 'archives.flash.rescanned')
   })
 
-  app.get('/archives/:name', async (c) => {
+  app.get('/archives/:name', (c) => archivePage(c))
+
+  app.post('/archives/:name/send', async (c) => {
+    const { name } = await archiveOf(c)
+    const sent = await sendArchive(c, name)
+    if ('id' in sent) return redirectWith(c, transferPath(sent.id), 'transfers.flash.queued')
+    return archivePage(c, typedOf(c.get('form')), sent.wrong)
+  })
+
+  /** `wrong`: why the archive could not be sent. */
+  async function archivePage(c: WebContext, typed: Typed = {}, wrong: Wrong | null = null) {
     const row = await archiveOf(c)
     const failure = verification.failureOf(row.name)
     const archive = archiveView(row, engine.verifying(), words(c))
@@ -49,10 +67,16 @@ export const mountArchives: MountPage = (app, deps) => {
       archive,
       state,
       comparable: isComparable(row, sources),
+      network: await hasPeers(db),
       restores: restores.map((restore) => restoreRow(restore, words(c))),
+      copies: await copiesOfArchive(c, row.name, c.get('f'), deps.clock.now()),
+      send: archive.usable ? await sendForm(c, typed, wrong ?? {}) : null,
+      refused: wrong?.problem ? textOf(c, wrong.problem) : null,
     }
-    return render(c, 'archives/archive', model, { title: archiveTitle(state, row.name) })
-  })
+    const title = archiveTitle(state, row.name)
+    const status = wrong === null ? 200 : 422
+    return render(c, 'archives/archive', model, { title, status, here: archivePath(row.name) })
+  }
 
   app.get('/archives/:name/live', async (c) => {
     const { name } = await archiveOf(c)

@@ -36,6 +36,8 @@ export interface AttentionFacts {
   readonly reserveBytes: number
   /** Why YunoHost or the disk could not be asked. */
   readonly trouble: readonly Trouble[]
+  /** Of other instances, already in words. */
+  readonly others?: readonly AttentionItem[]
 }
 
 export interface Trouble {
@@ -57,6 +59,7 @@ export function attention(facts: AttentionFacts, now: number, t: T, f: Formats):
     ...corruptedItems(facts.corruptedArchives, t),
     ...missingItems(facts.missingArchives, t),
     ...jobs.map((job) => jobItem(job, now, t, f)),
+    ...(facts.others ?? []),
   ]
   return [
     ...items.filter((item) => item.state === 'failed'),

@@ -5,11 +5,13 @@ import { isProblem, Problem } from '../../../domain/problem.ts'
 import type { DiskState, Offers } from '../../../engine/engine.ts'
 import { lastDrills } from '../../../store/drills.ts'
 import { unsafeStandings } from '../../../store/job-standing.ts'
+import { peerGlances } from '../../../store/peers.ts'
 import { backupAges, counts, jobOverview, jobsNeedingAttention } from '../../../store/overview.ts'
 import type { WebDeps } from '../../page.ts'
 import type { Formats, T } from '../../i18n.ts'
 import { attention, type Trouble } from './attention.ts'
 import { appsBackedUp, overdueJobs } from './overdue.ts'
+import { offSite, peerItems } from './peers.ts'
 import { appType } from './protect.ts'
 import { remembered, type Known } from './remembered.ts'
 import { jobRow } from './row.ts'
@@ -69,13 +71,14 @@ export function homeReader(deps: WebDeps): HomeReader {
         now: at,
         overdue,
       }
-      const [sums, overview, needing, apps, space, covered] = await Promise.all([
+      const [sums, overview, needing, apps, space, covered, peers] = await Promise.all([
         counts(db, at, overdue),
         jobOverview(db, { ...search, ...only }),
         jobsNeedingAttention(db, attentionRead, at, overdue),
         offers(),
         disk(),
         protectedApps(),
+        peerGlances(db),
       ])
       const drills = await lastDrills(
         db,
@@ -104,6 +107,7 @@ export function homeReader(deps: WebDeps): HomeReader {
             disk: known.disk,
             reserveBytes,
             trouble: known.trouble,
+            others: peerItems(peers, at, t, f),
           },
           at,
           t,
@@ -115,6 +119,7 @@ export function homeReader(deps: WebDeps): HomeReader {
         protectedApps: covered,
         appsBackedUp: appsBackedUp(ages, overdue),
         disk: known.disk,
+        offSite: offSite(peers, t),
       }
     },
   }

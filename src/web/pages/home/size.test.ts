@@ -9,7 +9,7 @@ const runsEach = 100
 const archivesEach = 10
 
 test(
-  'with 1,000 jobs, 100,000 runs and 10,000 archives a page weighs less than 100 KB with its files',
+  'with 1,000 jobs, 100,000 runs and 10,000 archives a page weighs less than 97 KB with its files',
   { timeout: 120_000 },
   async () => {
     const web = await testWeb()
@@ -66,6 +66,7 @@ test(
     process.stdout.write(`with its files: ${bytes} bytes\n`)
     expect(html).toContain('of 1000 jobs')
     expect(html.split('proven ').length).toBe(51)
-    expect(bytes).toBeLessThan(100_000)
+    // At most 100 KB with what other instances add.
+    expect(bytes).toBeLessThan(97_000)
   },
 )

@@ -32,6 +32,8 @@ export interface HomeFacts {
   /** Apps that have a good backup which is not too old. */
   readonly appsBackedUp: ReadonlySet<string>
   readonly disk: DiskState | null
+  /** Other instances in a word each; empty or absent without any. */
+  readonly offSite?: string
 }
 
 export interface HomeView {
@@ -139,6 +141,7 @@ function summary(facts: HomeFacts, t: T, f: Formats): readonly string[] {
   if (disk !== null) {
     parts.push(t('home.sum.disk', { free: f.size(disk.freeBytes), total: f.size(disk.totalBytes) }))
   }
+  if (facts.offSite !== undefined && facts.offSite !== '') parts.push(facts.offSite)
   return parts
 }
 

@@ -16,10 +16,17 @@ test('thirty good runs are one path command', () => {
 
 test('a failure is a cross between the bars, and the words say the same', () => {
   const bars = historyBars(['success', 'success', 'error', 'success'], t)
-  expect(bars.ok).toBe('M156 8h10M174 8h4')
+  expect(bars.ok).toBe('M156 8h10m8 0h4')
   expect(bars.failed).toBe('M168 2l4 12m-4 0l4-12')
   expect(bars.none).toBe('M0 14h154')
   expect(bars.label).toBe('Last 4 runs: 3 ok, 1 failed')
+})
+
+test('bars that are far apart begin where they should', () => {
+  const bars = historyBars(['success', 'warning', 'warning', 'success', 'success', 'error', 'success'], t)
+  // At 138, 156 and 174: each move is from the end of the one before.
+  expect(bars.ok).toBe('M138 8h4m14 0h10m8 0h4')
+  expect(bars.warning).toBe('M146 1v14M152 1v14')
 })
 
 test('an interrupted run counts as failed, a cancelled or running one as not finished', () => {

@@ -11,7 +11,7 @@ const pitch = 6
 export interface HistoryBars {
   /** Whole bars, drawn as dashed lines: equal neighbours are one path command. */
   readonly ok: string
-  /** A bar broken like an exclamation mark. */
+  /** A bar broken like an exclamation mark: dashes break it. */
   readonly warning: string
   /** A cross. */
   readonly failed: string
@@ -48,7 +48,7 @@ export function historyBars(statuses: readonly RunStatus[], t: T): HistoryBars {
   const empty = barCount - bars.length
   return {
     ok: spans(bars, 'ok', empty, 8),
-    warning: marks(bars, 'warning', empty, (x) => `M${x + 2} 1v9m0 2v3`),
+    warning: marks(bars, 'warning', empty, (x) => `M${x + 2} 1v14`),
     failed: marks(bars, 'failed', empty, (x) => `M${x} 2l4 12m-4 0l4-12`),
     other: spans(bars, 'other', empty, 12),
     none: empty === 0 ? '' : `M0 14h${empty * pitch - 2}`,
@@ -56,14 +56,18 @@ export function historyBars(statuses: readonly RunStatus[], t: T): HistoryBars {
   }
 }
 
-/** Neighbours of one kind as one line `M x y h length`; dashes cut it into bars. */
+/** Neighbours of one kind as one line of their length; dashes cut it into bars. Later ones begin where the one before ended. */
 function spans(bars: readonly Bar[], kind: Bar, offset: number, y: number): string {
   let path = ''
+  let end = 0
   for (let i = 0; i < bars.length; i++) {
     if (bars[i] !== kind) continue
     const start = i
     while (bars[i + 1] === kind) i++
-    path += `M${(start + offset) * pitch} ${y}h${(i - start + 1) * pitch - 2}`
+    const x = (start + offset) * pitch
+    const length = (i - start + 1) * pitch - 2
+    path += path === '' ? `M${x} ${y}h${length}` : `m${x - end} 0h${length}`
+    end = x + length
   }
   return path
 }

@@ -1,10 +1,12 @@
 // The job form's model: fields with what was typed and what is wrong with it, and what this machine can offer.
 import type { SourceOffers } from '../../../domain/helper-protocol.ts'
 import type { Job } from '../../../domain/job.ts'
+import type { Destination } from '../../../domain/transfer.ts'
 import type { FieldError } from '../../../domain/problem.ts'
 import type { Offers } from '../../../engine/engine.ts'
 import type { AnySource } from '../../../sources/source.ts'
 import type { Formats, T } from '../../i18n.ts'
+import { visibleName } from '../../visible-name.ts'
 import { depthsOfType } from './drills-view.ts'
 import { errorSummary, errorTexts } from './form-errors.ts'
 import { textOf, type FormValues } from './form-values.ts'
@@ -73,6 +75,8 @@ export interface JobFormView {
   /** What the server has, or why it could not be asked; may be empty. */
   readonly databaseHint: string
   readonly depths: readonly HintedChoice[]
+  /** Where copies may go; `off`: nothing is sent there now. */
+  readonly destinations: readonly (Choice & { readonly off: boolean })[]
   readonly presets: readonly Choice[]
   readonly modes: readonly ModeChoice[]
   readonly weekdays: readonly Choice[]
@@ -95,6 +99,8 @@ export interface FormFacts {
   /** The job being edited; null for a new one. */
   readonly editing: Pick<Job, 'id' | 'name' | 'type'> | null
   readonly preview: JobPreview
+  /** All that there are. */
+  readonly destinations: readonly Pick<Destination, 'id' | 'name' | 'enabled'>[]
 }
 
 /** The form. */
@@ -138,6 +144,12 @@ export function jobFormView(facts: FormFacts, t: T, f: Formats): JobFormView {
     databases: facts.offered?.databases ?? [],
     databaseHint: databaseHint(facts.offered, t),
     depths: depthChoices(source, textOf(values, 'drill.depth'), t),
+    destinations: facts.destinations.map(({ id, name, enabled }) => ({
+      value: String(id),
+      label: visibleName(name),
+      chosen: (values.get('destinations') ?? []).includes(String(id)),
+      off: !enabled,
+    })),
     apps: appChoices(offers, textOf(values, 'config.app_id')),
     parts: partChoices(offers, values.get('config.parts[]') ?? []),
     presets: presets.map((value) => ({

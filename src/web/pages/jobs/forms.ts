@@ -4,6 +4,7 @@ import type { JobInput } from '../../../domain/job.ts'
 import { isProblem, type FieldError } from '../../../domain/problem.ts'
 import type { Offers } from '../../../engine/engine.ts'
 import { archivesOfJob } from '../../../store/archives.ts'
+import { listDestinations } from '../../../store/destinations.ts'
 import { fragment, render, type WebContext, type WebDeps } from '../../page.ts'
 import { words } from '../../problem.ts'
 import { problemText } from '../../problem-text.ts'
@@ -55,10 +56,11 @@ export function jobForms(deps: WebDeps): JobForms {
 
   return {
     async page(c, values, errors, edited, status = 200) {
-      const [{ offers, trouble }, offered, preview] = await Promise.all([
+      const [{ offers, trouble }, offered, preview, destinations] = await Promise.all([
         offersOf(c),
         offeredTo(c, values, edited),
         previewOf(c, values, edited),
+        listDestinations(db),
       ])
       const form = jobFormView(
         {
@@ -70,6 +72,7 @@ export function jobForms(deps: WebDeps): JobForms {
           sources,
           editing: edited?.job ?? null,
           preview,
+          destinations,
         },
         c.get('t'),
         c.get('f'),

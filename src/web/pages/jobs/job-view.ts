@@ -1,9 +1,11 @@
 // A job's page: how it is set, what it keeps and why, its runs, its archives, and ticks that were skipped. Pure.
 import type { Job } from '../../../domain/job.ts'
 import type { Run } from '../../../domain/run.ts'
+import type { Destination } from '../../../domain/transfer.ts'
 import type { RetentionPreview } from '../../../engine/engine.ts'
 import type { Activity } from '../../../store/activity.ts'
 import type { Formats, Moment, T } from '../../i18n.ts'
+import { visibleName } from '../../visible-name.ts'
 import { shownRun, type ShownRun } from '../runs/row.ts'
 import { shapes, statusTone } from '../runs/state.ts'
 import type { ShownFact } from '../runs/view.ts'
@@ -32,6 +34,8 @@ export interface JobPageFacts {
   readonly preview: RetentionPreview
   readonly skipped: readonly Activity[]
   readonly drills: Omit<DrillFacts, 'job' | 'provable'>
+  /** Where its archives go after each good run. */
+  readonly destinations: readonly Pick<Destination, 'name' | 'enabled'>[]
 }
 
 export interface ShownArchive {
@@ -98,7 +102,7 @@ export function jobPageView(
     shape: shapeOf(facts),
     enabled: job.enabled,
     what: [typeName(job.type, t), thingOf(job.config)].filter(Boolean).join(' · '),
-    facts: factsOf(job, now, language, t, f),
+    facts: factsOf(facts, now, language, t, f),
     openRunId: facts.openRun?.id ?? null,
     restore: good === undefined ? '' : `/restore/${encodeURIComponent(good.name)}`,
     drills: drillsView({ ...facts.drills, job, provable: good !== undefined }, now, language, t, f),
@@ -137,7 +141,13 @@ function shapeOf({ openRun, newest }: JobPageFacts): string {
   return last === undefined ? shapes.never : shapes[statusTone(last.status)]
 }
 
-function factsOf(job: Job, now: number, language: string, t: T, f: Formats): readonly ShownFact[] {
+function factsOf(
+  { job, destinations }: JobPageFacts,
+  now: number,
+  language: string,
+  t: T,
+  f: Formats,
+): readonly ShownFact[] {
   const facts: ShownFact[] = [
     {
       label: t('jobs.fact.when'),
@@ -148,6 +158,12 @@ function factsOf(job: Job, now: number, language: string, t: T, f: Formats): rea
       : { label: t('jobs.fact.next'), value: t(job.enabled ? 'home.next.never' : 'home.next.off') },
     { label: t('jobs.fact.keep'), value: policyInWords(job.retention, t, f) },
   ]
+  if (destinations.length > 0) {
+    const names = destinations.map(({ name, enabled }) =>
+      enabled ? visibleName(name) : t('copies.name_off', { name: visibleName(name) }),
+    )
+    facts.push({ label: t('copies.job_fact'), value: names.join(', ') })
+  }
   if (job.coreOnly) facts.push({ label: t('jobs.fact.core_only'), value: t('jobs.fact.core_only_yes') })
   if (job.hooks.preBackup) facts.push({ label: t('jobs.fact.pre_hook'), value: job.hooks.preBackup })
   if (job.hooks.postBackup) facts.push({ label: t('jobs.fact.post_hook'), value: job.hooks.postBackup })

@@ -3,6 +3,7 @@ import type { DrillDepth } from '../../../domain/drill.ts'
 import type { Job } from '../../../domain/job.ts'
 import { isProblem, Problem, type FieldError } from '../../../domain/problem.ts'
 import { listActivity } from '../../../store/activity.ts'
+import { destinationsOfJob, listDestinations } from '../../../store/destinations.ts'
 import { drillsOfJob } from '../../../store/drills.ts'
 import { getJob } from '../../../store/jobs.ts'
 import { listRunsOfJob } from '../../../store/runs.ts'
@@ -12,7 +13,7 @@ import type { Formats } from '../../i18n.ts'
 import { liveParts } from '../../live-parts.ts'
 import { fragment, render, type MountPage, type WebContext } from '../../page.ts'
 import { depthsOfType } from './drills-view.ts'
-import { formOfJob, newForm, readForm, textOf } from './form-values.ts'
+import { formOfJob, newForm, readForm, textOf, type FormValues } from './form-values.ts'
 import { jobInputOf, type EditedJob } from './form.ts'
 import { jobForms } from './forms.ts'
 import { jobPageView, jobTitle } from './job-view.ts'
@@ -70,7 +71,9 @@ export const mountJobs: MountPage = (app, deps) => {
 
   app.get('/jobs/:id/edit', async (c) => {
     const edited = await editedOf(c)
-    return forms.page(c, formOfJob(edited), [], edited)
+    const chosen = await destinationsOfJob(db, edited.job.id)
+    const destinations = chosen.map(({ id }) => String(id))
+    return forms.page(c, new Map([...formOfJob(edited), ['destinations', destinations]]), [], edited)
   })
   app.post('/jobs/:id', async (c) => save(c, await editedOf(c)))
   app.post('/jobs/:id/preview', async (c) =>
@@ -181,6 +184,7 @@ export const mountJobs: MountPage = (app, deps) => {
         edited === null
           ? await engine.createJob(input, c.get('user'))
           : await engine.updateJob(edited.job.id, input, c.get('user'))
+      await saveDestinations(c, job.id, values)
       const key = edited === null ? 'jobs.flash.created' : 'jobs.flash.saved'
       return redirectWith(c, `/jobs/${job.id}`, key, { name: job.name })
     } catch (error) {
@@ -193,15 +197,26 @@ export const mountJobs: MountPage = (app, deps) => {
     }
   }
 
+  /** A form without that part changes nothing of it; a destination that is gone meanwhile is left out. */
+  async function saveDestinations(c: WebContext, jobId: number, values: FormValues): Promise<void> {
+    if (textOf(values, 'copies') === '') return
+    const chosen = new Set(values.get('destinations') ?? [])
+    const [known, before] = await Promise.all([listDestinations(db), destinationsOfJob(db, jobId)])
+    const ids = known.map(({ id }) => id).filter((id) => chosen.has(String(id)))
+    const same = before.length === ids.length && before.every(({ id }) => ids.includes(id))
+    if (!same) await engine.transfers.setJobDestinations(jobId, ids, c.get('user'))
+  }
+
   async function pageOf(c: WebContext, job: Job, now: number, f: Formats) {
     const before = numberOf(c.req.query('before') ?? '')
     const page = { limit: runsPerPage + 1, ...(before === null ? {} : { beforeId: before }) }
-    const [runs, newest, preview, activity, drills] = await Promise.all([
+    const [runs, newest, preview, activity, drills, destinations] = await Promise.all([
       listRunsOfJob(db, job.id, page),
       listRunsOfJob(db, job.id, { limit: chartRuns }),
       engine.previewRetention(job.id),
       listActivity(db, { jobId: job.id, limit: 200 }),
       drillsOfJob(db, job.id, shownDrills),
+      destinationsOfJob(db, job.id),
     ])
     const openRun = newest.find((run) => run.finishedAt === null) ?? null
     const skipped = activity.filter((entry) => entry.action === 'run.skipped').slice(0, 10)
@@ -212,7 +227,7 @@ export const mountJobs: MountPage = (app, deps) => {
       possible: possibleDepths(job),
       failure: drilling.failureOf(String(job.id)),
     }
-    const shown = { runs, newest, preview, skipped, openRun, drills: proof }
+    const shown = { runs, newest, preview, skipped, openRun, drills: proof, destinations }
     return jobPageView({ job, ...shown, pageSize: runsPerPage, later }, now, c.get('language'), c.get('t'), f)
   }
 

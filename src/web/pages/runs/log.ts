@@ -1,5 +1,6 @@
 // Reads what a page shows of a log: its end, with the cursor to go on from.
 import { stat } from 'node:fs/promises'
+import type { Formats, T } from '../../i18n.ts'
 import { readLogFile } from '../../../engine/log-file.ts'
 
 /** Bytes of the log in the page itself; the whole is a link. */
@@ -23,6 +24,12 @@ export async function endOfLog(path: string, maxBytes: number): Promise<LogEnd> 
   // Half a character at the beginning was read as a replacement of another length: count from the end.
   const kept = Buffer.byteLength(piece.text.slice(cut))
   return { text: piece.text.slice(cut), next: piece.next, before: piece.next - kept }
+}
+
+/** What the page shows of a log: its end, or `tail` where the file is gone. */
+export function logView(log: LogEnd, tail: string | null, t: T, f: Formats) {
+  const cut = log.before > 0 ? t('runs.log.cut', { size: f.size(log.before) }) : ''
+  return { text: tail ?? log.text, cursor: log.next, note: tail !== null ? t('runs.log.tail') : cut }
 }
 
 /** The log from a byte on, in pieces, up to its end as it is now. */

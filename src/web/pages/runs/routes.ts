@@ -9,7 +9,7 @@ import { liveParts } from '../../live-parts.ts'
 import { fragment, render, type MountPage, type WebContext } from '../../page.ts'
 import { laneOf, runsListView } from './list-view.ts'
 import { liveRun } from './live.ts'
-import { endOfLog, shownLogBytes, streamLog } from './log.ts'
+import { endOfLog, logView, shownLogBytes, streamLog } from './log.ts'
 import { runStatusView, runTitle } from './view.ts'
 import { isTerminal } from '../../../domain/run-state.ts'
 
@@ -52,16 +52,7 @@ export const mountRuns: MountPage = (app, { db, engine, config, clock, sources }
       status,
       jobId: job.id,
       jobName: job.name,
-      log: {
-        text: tail ?? log.text,
-        cursor: log.next,
-        note:
-          tail !== null
-            ? t('runs.log.tail')
-            : log.before > 0
-              ? t('runs.log.cut', { size: c.get('f').size(log.before) })
-              : '',
-      },
+      log: logView(log, tail, t, c.get('f')),
       refresh: !isTerminal(run.status) ? 5 : 0,
     }
     return render(c, 'runs/run', page, { title: runTitle(run, job, t) })
