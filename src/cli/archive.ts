@@ -2,13 +2,16 @@
 import type { Command } from 'commander'
 import type { Archive } from '../domain/archive.ts'
 import { Problem } from '../domain/problem.ts'
-import { archiveToWire } from '../domain/wire.ts'
+import { archiveToWire, copyToWire } from '../domain/wire.ts'
 import { getArchive, listArchives } from '../store/archives.ts'
+import { copiesOf } from '../store/copies.ts'
+import { listDestinations } from '../store/destinations.ts'
 import { addContentsCommands } from './archive-contents.ts'
 import type { CliContext, Instance } from './context.ts'
 import { positive } from './inputs.ts'
 import { bytes, exitCodes, printJson, printTable } from './output.ts'
 import { addArchiveRestore } from './restore.ts'
+import { addArchiveTransfers } from './transfer.ts'
 import { cliActor, withInstance } from './with-instance.ts'
 
 interface ListOptions {
@@ -48,11 +51,20 @@ export function addArchiveCommands(
       withInstance(context, async (instance) => {
         await instance.engine.rescan()
         const found = await mustGet(instance, name)
-        const wire = archiveToWire(found, instance.config.timeZone)
+        const zone = instance.config.timeZone
+        const wire = archiveToWire(found, zone)
+        const names = new Map((await listDestinations(instance.db)).map((one) => [one.id, one.name]))
+        const copies = ((await copiesOf(instance.db, [name])).get(name) ?? []).map((one) =>
+          copyToWire(one, names.get(one.destinationId) ?? '', zone),
+        )
         if (options.json) {
-          printJson(context.stdout, { ...wire, info: found.info, backup_info: found.backupInfo })
+          const { info, backupInfo: backup_info } = found
+          printJson(context.stdout, { ...wire, info, backup_info, copies })
         } else {
           for (const [key, value] of Object.entries(wire)) context.stdout.write(`${key}: ${value ?? '–'}\n`)
+          for (const { destination, state, checked_at: at } of copies) {
+            context.stdout.write(`copy at ${destination}: ${state}, as of ${at}\n`)
+          }
         }
       }),
     )
@@ -94,6 +106,8 @@ export function addArchiveCommands(
   }
 
   addArchiveRestore(archive, context, done)
+
+  addArchiveTransfers(archive, context, done)
 
   addContentsCommands(archive, context, done)
 

@@ -2,9 +2,12 @@
 import { isTerminal } from '../domain/run-state.ts'
 import type { Restore } from '../domain/restore.ts'
 import type { Run } from '../domain/run.ts'
+import type { Transfer } from '../domain/transfer.ts'
 import { getRestore } from '../store/restores.ts'
 import { getRun } from '../store/runs.ts'
+import { getTransfer } from '../store/transfers.ts'
 import type { CliContext, Instance } from './context.ts'
+import { createWaitingTeller } from './transfer-waiting.ts'
 import { cliActor } from './with-instance.ts'
 
 const LOOK_MS = 200
@@ -51,8 +54,34 @@ export function executeRestoreAndWait(
   })
 }
 
+/** The transfer as it ended, or was paused: see {@link finish}. Why it waits meanwhile goes to standard error. */
+export function executeTransferAndWait(
+  context: CliContext,
+  instance: Instance,
+  queued: Transfer,
+): Promise<Transfer> {
+  const tellWaiting = createWaitingTeller(context.stderr, instance.config.timeZone)
+  const ended = async (): Promise<Transfer | null> => {
+    const transfer = await getTransfer(instance.db, queued.id)
+    if (transfer) tellWaiting(transfer)
+    return transfer && (transfer.finishedAt !== null || transfer.status === 'paused') ? transfer : null
+  }
+  return finish(context, instance, {
+    only: { transfer: queued.id },
+    ended,
+    async wait() {
+      for (;;) {
+        const transfer = await ended()
+        if (transfer) return transfer
+        await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+      }
+    },
+    cancel: () => instance.engine.transfers.cancel(queued.id, cliActor()),
+  })
+}
+
 interface Queued<T> {
-  readonly only: { readonly run: number } | { readonly restore: number }
+  readonly only: { readonly run: number } | { readonly restore: number } | { readonly transfer: number }
   /** Null while it is queued or under way. */
   ended(): Promise<T | null>
   wait(): Promise<T>

@@ -37,5 +37,9 @@ export function secretsInArguments(source: AnySource | undefined, config: unknow
   if (typeof config !== 'object' || config === null) return []
   return (source?.secrets ?? [])
     .filter((key) => Object.hasOwn(config, key))
-    .map((key) => ({ field: `config.${key}`, code: 'secret_in_arguments' }))
+    .map((key) => ({
+      field: `config.${key}`,
+      code: 'secret_in_arguments',
+      facts: { option: '--password-file' },
+    }))
 }

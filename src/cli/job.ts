@@ -7,6 +7,7 @@ import { drillToWire, jobToWire, time } from '../domain/wire.ts'
 import { lastDrills } from '../store/drills.ts'
 import { listJobs } from '../store/jobs.ts'
 import type { CliContext, Instance } from './context.ts'
+import { addJobCopies } from './destination.ts'
 import { executeAndWait, recoverIfAlone } from './execute.ts'
 import { mustFind } from './inputs.ts'
 import { hiddenSettings } from './job-secrets.ts'
@@ -125,6 +126,8 @@ export function addJobCommands(program: Command, context: CliContext, done: (cod
         done(drillExitCodes[drill.verdict])
       }),
     )
+
+  addJobCopies(job, context)
 
   job
     .command('run <job>')

@@ -83,6 +83,9 @@ const byCode: Partial<Record<ProblemCode, number>> = {
   member_not_found: exitCodes.notFound,
   confirmation_missing: exitCodes.usage,
   archive_not_found: exitCodes.notFound,
+  token_not_found: exitCodes.notFound,
+  peer_not_found: exitCodes.notFound,
+  peer_unreachable: exitCodes.unavailable,
   helper_unavailable: exitCodes.unavailable,
   archives_dir_missing: exitCodes.unavailable,
   tool_missing: exitCodes.unavailable,
@@ -93,6 +96,8 @@ const byCode: Partial<Record<ProblemCode, number>> = {
   restore_running: exitCodes.temporary,
   drill_running: exitCodes.temporary,
   database_unreachable: exitCodes.unavailable,
+  transfer_not_found: exitCodes.notFound,
+  destination_not_found: exitCodes.notFound,
   archive_in_use: exitCodes.temporary,
   yunohost_busy: exitCodes.temporary,
   internal: exitCodes.internal,
@@ -118,6 +123,13 @@ function fieldMessages(problem: Problem) {
 
 /** What people read of an error: what happened, what to do, then one line per wrong field. */
 export function errorLines(error: unknown): readonly string[] {
+  return linesOf(error).map((line) => line.replaceAll(harmful, '\ufffd'))
+}
+
+/** Other instances and programs word some errors: nothing in them may steer the terminal. */
+const harmful = /(?![\n\t])\p{Cc}/gu
+
+function linesOf(error: unknown): readonly string[] {
   if (!isProblem(error)) return [error instanceof Error ? error.message : String(error)]
   const { title, detail } = problemDocument(error)
   return [

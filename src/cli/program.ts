@@ -3,13 +3,18 @@ import { Command, CommanderError } from 'commander'
 import { isProblem } from '../domain/problem.ts'
 import { addArchiveCommands } from './archive.ts'
 import type { CliContext } from './context.ts'
+import { addDestinationCommands } from './destination.ts'
 import { addInfoCommands } from './info.ts'
 import { addJobCommands } from './job.ts'
 import { errorLines, ExitError, exitCodeFor, exitCodes, printJson, problemDocument } from './output.ts'
+import { addNetworkCommands } from './network.ts'
+import { addPeerCommands } from './peer.ts'
 import { addRestoreCommands } from './restore.ts'
 import { addRetentionCommands } from './retention.ts'
 import { addRunCommands } from './run.ts'
 import { addServeCommand } from './serve.ts'
+import { addTokenCommands } from './token.ts'
+import { addTransferCommands } from './transfer.ts'
 
 /** Runs one command line and returns its exit code. Never throws, never exits the process. */
 export async function runCli(argv: readonly string[], context: CliContext): Promise<number> {
@@ -30,7 +35,12 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
   addRunCommands(program, context, done)
   addArchiveCommands(program, context, done)
   addRestoreCommands(program, context, done)
+  addTransferCommands(program, context, done)
+  addDestinationCommands(program, context)
   addRetentionCommands(program, context)
+  addTokenCommands(program, context)
+  addPeerCommands(program, context, done)
+  addNetworkCommands(program, context, done)
   try {
     await program.parseAsync(argv, { from: 'user' })
     return code
