@@ -19,6 +19,8 @@ import { createContents } from '../../src/engine/contents.ts'
 import { rescan } from '../../src/engine/catalogue.ts'
 import type { EngineDeps } from '../../src/engine/deps.ts'
 import { openDatabase } from '../../src/store/database.ts'
+import { loadInstanceKey } from '../../src/sys/instance-key.ts'
+import { createPeerHttp } from '../../src/sys/peer-http/create.ts'
 import { createVault } from '../../src/sys/vault.ts'
 import { benchHelper, MiB, watched } from './archives.ts'
 import { medianOf, report, residentBytes, timed } from './measure.ts'
@@ -44,6 +46,10 @@ export async function benchContents(): Promise<void> {
     vault: await createVault(places.dataDir),
     dataDir: places.dataDir,
     timeZone: 'UTC',
+    identity: await loadInstanceKey(places.dataDir),
+    peerHttp: createPeerHttp({ allowInsecure: true }),
+    archivesDir: places.archivesDir,
+    allowInsecurePeers: true,
     instance: { id: 'bench', name: 'bench', url: 'http://127.0.0.1' },
   }
   const contents = createContents(deps)

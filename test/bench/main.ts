@@ -3,8 +3,11 @@
 import { benchContents } from './contents.ts'
 import { benchCustomDir } from './custom-dir.ts'
 import { benchRetention } from './decisions.ts'
+import { report } from './measure.ts'
 import { benchRestore } from './restore.ts'
 import { benchServer } from './server.ts'
+import { benchTransfer } from './transfer.ts'
+import { chaosTransfers, overTheBar } from '../support/chaos-transfers.ts'
 
 const all: Readonly<Record<string, () => Promise<void>>> = {
   retention: benchRetention,
@@ -14,6 +17,16 @@ const all: Readonly<Record<string, () => Promise<void>>> = {
     await benchCustomDir()
   },
   restore: benchRestore,
+  transfer: benchTransfer,
+  chaos: async () => {
+    const result = await chaosTransfers(1000, 20_261_121)
+    console.log(JSON.stringify(result))
+    report(
+      '1,000 transfers over a line that breaks',
+      overTheBar(result) ?? 'met',
+      'equal; twice ≤ 2 % + a chunk per cut',
+    )
+  },
 }
 
 const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(all)

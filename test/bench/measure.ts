@@ -28,6 +28,12 @@ export function residentBytes(pid: number): { readonly now: number; readonly pea
   return { now: read('VmRSS'), peak: read('VmHWM') }
 }
 
+/** CPU time that a process has used so far, in seconds; its clock ticks a hundred times a second. */
+export function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? []
+  return (Number(fields[11]) + Number(fields[12])) / 100
+}
+
 /** `what … figure (bar: …)`. */
 export function report(what: string, figure: string, bar: string): void {
   console.log(`${what.padEnd(58, '.')} ${figure.padStart(14)}   bar: ${bar}`)

@@ -17,6 +17,7 @@ import { archivesOfJob } from '../../src/store/archives.ts'
 import { printTable, text } from '../../src/cli/output.ts'
 import { createFakeYunohost } from '../../test/support/fake-yunohost.ts'
 import { makeAwkwardTree } from './awkward-tree.ts'
+import { sendAndFetch, startFriend } from './friend.ts'
 
 const { values } = parseArgs({
   options: { once: { type: 'boolean', default: false }, port: { type: 'string' } },
@@ -37,6 +38,13 @@ const yunohost = await createFakeYunohost({
 })
 await makeAwkwardTree(join(folder, 'photos'))
 const instance = await openInstance(await demoConfig())
+const friend = await startFriend(
+  configOf({
+    BM_DATA_DIR: join(folder, 'friend'),
+    BM_LISTEN: `127.0.0.1:${await freePort()}`,
+    BM_INSTANCE_NAME: 'friend',
+  }),
+)
 const lock = instance.lock()
 if (!lock) throw new Error('a fresh folder cannot be locked')
 try {
@@ -44,7 +52,8 @@ try {
   const web = await instance.serve()
   out.write(`BackupManager demo in ${folder}\n`)
   await demonstrate(instance)
-  out.write(`\nDashboard: ${web.url}${instance.config.basePath}/\n`)
+  complaints.push(...(await sendAndFetch(instance, friend.instance, out, stop.signal)))
+  out.write(`\nDashboard: ${web.url}${instance.config.basePath}/ (the friend's: ${friend.url}/)\n`)
   for (const complaint of complaints) out.write(`NOT AS IT SHOULD BE: ${complaint}\n`)
   if (!values.once && complaints.length === 0) {
     out.write('Serving until Ctrl-C.\n')
@@ -52,6 +61,7 @@ try {
   }
   await web.close()
 } finally {
+  await friend.close()
   await instance.engine.stop()
   lock.release()
   await instance.close()
@@ -191,13 +201,22 @@ function jobInputs(): readonly JobInput[] {
 
 async function demoConfig(): Promise<Config> {
   const port = values.port ?? ((await isFree(8787)) ? '8787' : String(await freePort()))
+  return configOf({
+    BM_DATA_DIR: join(folder, 'data'),
+    BM_ARCHIVES_DIR: yunohost.archivesDir,
+    BM_LISTEN: `127.0.0.1:${port}`,
+    BM_INSTANCE_NAME: 'demo',
+  })
+}
+
+/** With what both servers have in common; peers speak plain HTTP, because nothing leaves this machine. */
+function configOf(own: Readonly<Record<string, string>>): Config {
   const parsed = parseConfig(
     {
-      BM_DATA_DIR: join(folder, 'data'),
-      BM_ARCHIVES_DIR: yunohost.archivesDir,
-      BM_LISTEN: `127.0.0.1:${port}`,
-      BM_INSTANCE_NAME: 'demo',
+      BM_ARCHIVES_DIR: join(folder, 'friend', 'archives'),
+      ...own,
       BM_AUTH: 'none',
+      BM_ALLOW_INSECURE_PEERS: 'true',
       BM_YUNOHOST: yunohost.command.join(' '),
       BM_ROOT_HELPER: 'direct',
       BM_LOG_LEVEL: 'warn',
