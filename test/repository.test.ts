@@ -8,6 +8,8 @@ import { expect, test } from 'vitest'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const exec = promisify(execFile)
+/** The tools read the whole tree, perhaps on a busy machine. */
+const patience = { timeout: 300_000 }
 
 /** What a tool says when it is not content; empty when it is. */
 async function complaints(tool: string, ...args: string[]): Promise<string> {
@@ -20,15 +22,15 @@ async function complaints(tool: string, ...args: string[]): Promise<string> {
   }
 }
 
-test('every file is formatted', async () => {
+test('every file is formatted', patience, async () => {
   expect(await complaints('oxfmt', '--check', '.')).toBe('')
 })
 
-test('the linter, with types and the arrows between folders, has nothing to say', async () => {
+test('the linter, with types and the arrows between folders, has nothing to say', patience, async () => {
   expect(await complaints('oxlint', '--type-aware', '--deny-warnings')).toBe('')
 })
 
-test('the types are right', async () => {
+test('the types are right', patience, async () => {
   expect(await complaints('tsc', '--noEmit')).toBe('')
 })
 

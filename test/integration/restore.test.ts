@@ -1,6 +1,6 @@
 // Restoring with the program as it is: planned, confirmed, carried out, put back, and recovered after kill -9.
 import { once } from 'node:events'
-import { mkdir, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, readdir, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
@@ -141,6 +141,37 @@ describe('archive restore', () => {
     expect(refused.code).not.toBe(0)
     expect(await readFile(join(photos, 'one'), 'utf8')).toBe('changed')
     await nothingLeft()
+  })
+
+  test.each([
+    ['an app', () => server.yunohost.call('backup', 'create', '--apps', 'nocodb', '--name', 'brought')],
+    [
+      'a directory, whose kind stood at its end',
+      async () => {
+        const name = await backUp()
+        for (const end of ['tar', 'info.json'])
+          await rename(join(server.archivesDir, `${name}.${end}`), join(server.archivesDir, `brought.${end}`))
+      },
+    ],
+  ])('says of a cut off archive of %s only that it is incomplete', async (_, make) => {
+    await make()
+    await truncate(join(server.archivesDir, 'brought.tar'), 4608)
+    const plan = await server.json(['archive', 'restore', 'brought', '--plan'], [1])
+    expect(plan).toMatchObject({
+      steps: [],
+      warnings: [],
+      refusals: [{ field: 'archive', code: 'archive_truncated', facts: { detail: expect.any(String) } }],
+      safety: null,
+    })
+    const told = await server.cli(['archive', 'restore', 'brought', '--plan'])
+    expect(told.stdout).toMatch(
+      /^restore brought\nThis cannot be restored like that\n.*\n {2}archive: This archive is incomplete, .*\n$/,
+    )
+    const refused = await server.cli(['archive', 'restore', 'brought', '--yes', '--json'])
+    expect(JSON.parse(refused.stdout)).toMatchObject({
+      code: 'restore_refused',
+      errors: [{ field: 'archive', code: 'archive_truncated' }],
+    })
   })
 
   test('puts everything back when the last command fails', async () => {

@@ -1,6 +1,7 @@
 // An engine's surroundings for tests of its use cases: a real database in memory, a clock that stands still, and a helper
 // whose answers the test writes.
 import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
 import { pino } from 'pino'
 import { onTestFinished } from 'vitest'
 import type { CatalogueScan, Verb, VerbArgs, VerbResults } from '../../src/domain/helper-protocol.ts'
@@ -13,6 +14,8 @@ import { insertJob } from '../../src/store/jobs.ts'
 import type { Q } from '../../src/store/schema.ts'
 import { sources } from '../../src/sources/registry.ts'
 import type { Helper } from '../../src/sys/helper-client.ts'
+import { loadInstanceKey } from '../../src/sys/instance-key.ts'
+import { createPeerHttp } from '../../src/sys/peer-http/create.ts'
 import { createVault } from '../../src/sys/vault.ts'
 import { temporaryFolder } from './temp.ts'
 
@@ -64,6 +67,10 @@ export async function engineBench(answers: Answers = {}): Promise<EngineBench> {
     vault: await createVault(dataDir),
     dataDir,
     timeZone: 'Europe/Paris',
+    identity: await loadInstanceKey(dataDir),
+    peerHttp: createPeerHttp({ allowInsecure: true }),
+    archivesDir: join(dataDir, 'archives'),
+    allowInsecurePeers: true,
     instance: { id: 'our-id', name: 'jerry', url: 'https://jerry.example' },
   }
   return {

@@ -102,17 +102,22 @@ function outgoing(
   length: number | null,
 ): Outgoing {
   let sent = 0
+  const ended = Promise.withResolvers<void>()
   const stream = new ReadableStream<Uint8Array>({
     pull(controller) {
-      if (sent >= bytes.length) return controller.close()
+      if (sent >= bytes.length) {
+        ended.resolve()
+        return controller.close()
+      }
       controller.enqueue(new Uint8Array(bytes.subarray(sent, sent + 64)))
       sent += 64
     },
     cancel() {
       counter.cancelled += 1
+      ended.resolve()
     },
   })
-  return { fileName, contentType, length, bytes: stream }
+  return { fileName, contentType, length, bytes: stream, ended: ended.promise }
 }
 
 function entriesOf(files: FakeContents['files']): readonly ContentsEntry[] {

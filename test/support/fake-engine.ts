@@ -1,5 +1,6 @@
 // The real engine without its root helper: a stand-in helper answers from what a test says the machine is like.
 // Nothing executes runs (the engine is not started), so a started run stays queued.
+import { join } from 'node:path'
 import type { Kysely } from 'kysely'
 import { pino } from 'pino'
 import type { DrillResult } from '../../src/domain/drill.ts'
@@ -19,6 +20,8 @@ import type { AnySource } from '../../src/sources/source.ts'
 import type { Schema } from '../../src/store/schema.ts'
 import type { Clock } from '../../src/sys/clock.ts'
 import type { Helper } from '../../src/sys/helper-client.ts'
+import { loadInstanceKey } from '../../src/sys/instance-key.ts'
+import { createPeerHttp } from '../../src/sys/peer-http/create.ts'
 import { createVault } from '../../src/sys/vault.ts'
 import { fakeContents, type FakeContents } from './fake-contents.ts'
 
@@ -64,8 +67,10 @@ export async function fakeEngine(deps: {
   readonly dataDir: string
   readonly timeZone?: string
   readonly instanceName?: string
+  readonly instanceUrl?: string
 }): Promise<FakeEngine> {
   const machine = fakeMachine()
+  const identity = await loadInstanceKey(deps.dataDir)
   const engine = await createEngine({
     db: deps.db,
     dataVersion: () => 0,
@@ -77,10 +82,14 @@ export async function fakeEngine(deps: {
     vault: await createVault(deps.dataDir),
     dataDir: deps.dataDir,
     timeZone: deps.timeZone ?? 'Europe/Paris',
+    identity,
+    peerHttp: createPeerHttp({ allowInsecure: true }),
+    archivesDir: join(deps.dataDir, 'archives'),
+    allowInsecurePeers: true,
     instance: {
-      id: 'test-instance',
+      id: identity.id,
       name: deps.instanceName ?? 'jerry',
-      url: 'https://jerry.example/backup',
+      url: deps.instanceUrl ?? 'https://jerry.example/backup',
     },
   })
   // No tar lies behind these archives: what is in them is what the test says.
@@ -187,6 +196,15 @@ function fakeHelper(db: Kysely<Schema>, machine: FakeMachine): Helper {
     'archive.extract': notHere,
     'archive.compare': notHere,
     'archive.import': notHere,
+    'archive.chunks': notHere,
+    'receive.place': async () => ({ folder: null }),
+    'receive.publish': notHere,
+    'inbox.configure': async ({ peers }) => ({ keys: peers.length }),
+    'inbox.open': notHere,
+    'inbox.take': notHere,
+    'inbox.clear': async () => ({ removed: 0 }),
+    'rsync.send': notHere,
+    'ssh.probe': notHere,
     recover: async () => ({ killed: 0, removed: [] }),
   }
   return {

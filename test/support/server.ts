@@ -21,6 +21,7 @@ export interface TestServer {
   readonly folder: string
   readonly dataDir: string
   readonly archivesDir: string
+  readonly port: number
   readonly url: string
   readonly yunohost: FakeYunohost
   readonly env: Readonly<Record<string, string>>
@@ -35,8 +36,11 @@ export interface TestServer {
   dispose(): Promise<void>
 }
 
-/** Makes the folders and the stand-in; starts nothing. */
-export async function createTestServer(options: FakeYunohostOptions = {}): Promise<TestServer> {
+/** Makes the folders and the stand-in; starts nothing. `more`: further variables, or others than the usual ones. */
+export async function createTestServer(
+  options: FakeYunohostOptions = {},
+  more: Readonly<Record<string, string>> = {},
+): Promise<TestServer> {
   const folder = await mkdtemp(join(tmpdir(), 'bm-server-'))
   const yunohost = await createFakeYunohost({ ...options, root: join(folder, 'yunohost') })
   const dataDir = join(folder, 'data')
@@ -54,6 +58,7 @@ export async function createTestServer(options: FakeYunohostOptions = {}): Promi
     BM_ROOT_HELPER: 'direct',
     BM_TZ: 'Europe/Paris',
     BM_LOG_LEVEL: 'warn',
+    ...more,
   }
   const children = new Set<ChildProcess>()
 
@@ -68,6 +73,7 @@ export async function createTestServer(options: FakeYunohostOptions = {}): Promi
     folder,
     dataDir,
     archivesDir: yunohost.archivesDir,
+    port,
     url: `http://127.0.0.1:${port}`,
     yunohost,
     env,

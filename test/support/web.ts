@@ -86,6 +86,7 @@ export function testConfig(dataDir: string, change: Partial<Config> = {}): Confi
     logLevel: 'info',
     timeZone: 'Europe/Paris',
     rootHelper: { kind: 'command', argv: ['false'] },
+    inbox: null,
     proxySecretFile: null,
     ...change,
   }
