@@ -2,11 +2,16 @@
 import { hostname } from 'node:os'
 import { existsSync } from 'node:fs'
 
-/** Runs one command line and sets the process's exit code. `root-helper` is the root side, loaded alone. */
+/** Runs one command line and sets the process's exit code. `root-helper` and `inbox` are sides of their own, loaded alone. */
 export async function main(argv: readonly string[]): Promise<void> {
   if (argv[0] === 'root-helper') {
     const { rootHelperMain } = await import('./root/main.ts')
     process.exitCode = await rootHelperMain(argv.slice(1), process.env)
+    return
+  }
+  if (argv[0] === 'inbox') {
+    const { inboxMain } = await import('./cli/inbox.ts')
+    process.exitCode = await inboxMain(argv.slice(1), process.env['SSH_ORIGINAL_COMMAND'])
     return
   }
   const [{ runCli }, { configError }, { parseConfig }, { openInstance }, { version }, { systemClock }] =
