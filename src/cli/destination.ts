@@ -3,10 +3,11 @@ import type { Command } from 'commander'
 import { invalid } from '../domain/problem.ts'
 import type { Destination, TransferWindow } from '../domain/transfer.ts'
 import { formatWindow, parseWindow } from '../domain/transfer-window.ts'
+import { formatPolicy } from '../domain/policy-text.ts'
 import { destinationToWire } from '../domain/wire.ts'
 import { destinationsOfJob, listDestinations } from '../store/destinations.ts'
 import type { CliContext, Instance } from './context.ts'
-import { mustFind, positive } from './inputs.ts'
+import { mustFind, policyOf, positive } from './inputs.ts'
 import { printJson, printTable } from './output.ts'
 import { modeOf, mustFindDestination } from './transfer.ts'
 import { cliActor, withInstance } from './with-instance.ts'
@@ -15,6 +16,7 @@ interface SetFlags {
   readonly mode?: string
   readonly bandwidth?: string
   readonly hours?: string
+  readonly retention?: string
   readonly enable?: boolean
   readonly disable?: boolean
   readonly json?: boolean
@@ -50,6 +52,7 @@ export function addDestinationCommands(program: Command, context: CliContext): v
     .option('--mode <mode>', 'auto, http or rsync')
     .option('--bandwidth <KiB>', 'KiB per second, or none')
     .option('--hours <from-to>', 'transfers run in these hours only, such as 22:00-06:00, or none')
+    .option('--retention <policy>', 'how long copies stay there, such as count:7; or job: as their job says')
     .option('--enable', 'copies go there')
     .option('--disable', 'nothing is sent there')
     .option('--json', 'print JSON')
@@ -63,6 +66,9 @@ export function addDestinationCommands(program: Command, context: CliContext): v
             mode: flags.mode === undefined ? before.mode : modeOf(flags.mode),
             bandwidthKib: flags.bandwidth === undefined ? before.bandwidthKib : bandwidthOf(flags.bandwidth),
             window: flags.hours === undefined ? before.window : hoursOf(flags.hours),
+            ...(flags.retention !== undefined && {
+              retention: flags.retention === 'job' ? null : policyOf(flags.retention),
+            }),
           },
           cliActor(),
         )
@@ -127,7 +133,7 @@ function print(
 function table(context: CliContext, destinations: readonly Destination[]): void {
   printTable(
     context.stdout,
-    ['id', 'name', 'kind', 'enabled', 'mode', 'KiB/s', 'hours'],
+    ['id', 'name', 'kind', 'enabled', 'mode', 'KiB/s', 'hours', 'keeps'],
     destinations.map((one) => [
       String(one.id),
       one.name,
@@ -136,6 +142,7 @@ function table(context: CliContext, destinations: readonly Destination[]): void 
       one.mode,
       one.bandwidthKib === null ? '–' : String(one.bandwidthKib),
       one.window === null ? '–' : formatWindow(one.window),
+      one.retention === null ? 'as the job' : formatPolicy(one.retention),
     ]),
   )
 }

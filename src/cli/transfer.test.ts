@@ -148,7 +148,15 @@ describe('destinations', () => {
       bandwidthKib: 512,
       window: { fromMinute: 1320, toMinute: 360 },
     })
-    expect((await cli('destination', 'list')).out).toMatch(/1 +tom +peer +no +http +512 +22:00-06:00/)
+    expect((await cli('destination', 'list')).out).toMatch(
+      /1 +tom +peer +no +http +512 +22:00-06:00 +as the job/,
+    )
+    await cli('destination', 'set', 'tom', '--retention', 'gfs:7,4,3')
+    await cli('destination', 'set', 'tom', '--mode', 'auto')
+    expect((await cli('destination', 'show', 'tom')).out).toContain('gfs:7,4,3')
+    await cli('destination', 'set', 'tom', '--retention', 'job')
+    expect((await getDestination(db, 1))?.retention).toBeNull()
+    expect((await cli('destination', 'set', 'tom', '--retention', 'some')).code).not.toBe(0)
     const shown = await cli(
       'destination',
       'set',

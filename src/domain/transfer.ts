@@ -1,4 +1,5 @@
 // Archives on their way between this instance and a destination. Pure.
+import type { RetentionPolicy } from './retention-policy.ts'
 import type { Facts, ProblemCode } from './problem.ts'
 
 export const transferModes = ['auto', 'http', 'rsync'] as const
@@ -52,6 +53,8 @@ export interface Destination {
   /** KiB per second; null: no limit. */
   readonly bandwidthKib: number | null
   readonly window: TransferWindow | null
+  /** How long copies stay there; null: as their job says. */
+  readonly retention: RetentionPolicy | null
   readonly createdAt: number
 }
 

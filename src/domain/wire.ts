@@ -176,6 +176,7 @@ export function destinationToWire(destination: Destination, timeZone: string) {
     mode: destination.mode,
     bandwidth_kib: destination.bandwidthKib,
     hours: destination.window && formatWindow(destination.window),
+    retention: destination.retention && formatPolicy(destination.retention),
     created_at: time(destination.createdAt, timeZone),
   }
 }

@@ -11,6 +11,7 @@ import type { PeerSummary, WireHealth, WireJob } from '../domain/api/summary.ts'
 import type { Archive } from '../domain/archive.ts'
 import type { Peer, RemoteRestoreStatus } from '../domain/peer.ts'
 import type { Facts, Problem } from '../domain/problem.ts'
+import type { RetentionPolicy } from '../domain/retention-policy.ts'
 import type { RestoreOptions } from '../domain/restore.ts'
 import type { ApiToken, Caller, Scope } from '../domain/token.ts'
 import type {
@@ -157,6 +158,8 @@ export interface DestinationInput {
   readonly mode: TransferMode
   readonly bandwidthKib: number | null
   readonly window: TransferWindow | null
+  /** How long copies stay there; null: as their job says. Absent: as it is. */
+  readonly retention?: RetentionPolicy | null
 }
 
 /** What came of going to a peer's inbox. */

@@ -37,7 +37,8 @@ export async function findDestination(q: Q, idOrName: string): Promise<Destinati
 export async function updateDestination(
   q: Q,
   id: number,
-  change: Pick<Destination, 'enabled' | 'mode' | 'bandwidthKib' | 'window'>,
+  change: Pick<Destination, 'enabled' | 'mode' | 'bandwidthKib' | 'window'> &
+    Partial<Pick<Destination, 'retention'>>,
 ): Promise<Destination | null> {
   const row = await q
     .updateTable('destinations')
@@ -46,24 +47,14 @@ export async function updateDestination(
       mode: change.mode,
       bandwidth_kib: change.bandwidthKib,
       window_json: change.window === null ? null : JSON.stringify(change.window),
+      ...(change.retention !== undefined && {
+        retention_json: change.retention && JSON.stringify(change.retention),
+      }),
     })
     .where('id', '=', id)
     .returningAll()
     .executeTakeFirst()
   return row ? readOne('destinations', id, row, toDestination) : null
-}
-
-/** How long its copies are kept when that is not as their job says; null: as the job says. */
-export async function destinationRetention(q: Q, id: number): Promise<RetentionPolicy | null> {
-  const row = await q
-    .selectFrom('destinations')
-    .select('retention_json')
-    .where('id', '=', id)
-    .executeTakeFirst()
-  if (!row || row.retention_json === null) return null
-  return readOne('destinations', id, row.retention_json, (text, json) =>
-    json<RetentionPolicy | null>('retention_json', text, retentionPolicySchema, null),
-  )
 }
 
 /** Where a job's archives go by themselves, by name. */
@@ -131,6 +122,10 @@ function toDestination(row: Selectable<DestinationsTable>, json: ReadJson): Dest
       row.window_json === null
         ? null
         : json<TransferWindow | null>('window_json', row.window_json, windowSchema, null),
+    retention:
+      row.retention_json === null
+        ? null
+        : json<RetentionPolicy | null>('retention_json', row.retention_json, retentionPolicySchema, null),
     createdAt: row.created_at,
   }
 }

@@ -9,7 +9,6 @@ import type { RetentionPolicy } from '../../domain/retention-policy.ts'
 import type { Copy, CopyState, Destination } from '../../domain/transfer.ts'
 import { addActivity } from '../../store/activity.ts'
 import { copiesAt, forgetCopy, markCopies, pinnedWithCopy } from '../../store/copies.ts'
-import { destinationRetention } from '../../store/destinations.ts'
 import { getJob, listJobs } from '../../store/jobs.ts'
 import { peerProblem, readAnswer } from '../../sys/peer-answer.ts'
 import type { EngineDeps } from '../deps.ts'
@@ -83,13 +82,12 @@ export async function pruneCopies(
   signal: AbortSignal,
 ): Promise<void> {
   const copies = await copiesAt(deps.db, destination.id)
-  const own = await destinationRetention(deps.db, destination.id)
   const jobs = await listJobs(deps.db)
   const kept = { inUse, pinned: await pinnedWithCopy(deps.db, destination.id) }
   for (const job of jobs) {
     const ofJob = copies.filter((copy) => copy.jobUid === job.uid)
     if (ofJob.length === 0 || job.unreadable || job.retentionHold !== null) continue
-    const plan = planCopies(deps, ofJob, own ?? job.retention, kept)
+    const plan = planCopies(deps, ofJob, destination.retention ?? job.retention, kept)
     if (plan.remove.length === 0 && plan.forget.length === 0) continue
     if (
       clockJumped(
