@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { seedArchives } from '../../../../test/support/archives.ts'
 import { htmlProblems, visibleText } from '../../../../test/support/html.ts'
-import { seedJob } from '../../../../test/support/job-seeds.ts'
+import { seedJob, seedRun } from '../../../../test/support/job-seeds.ts'
 import { seedNetwork } from '../../../../test/support/peer-seeds.ts'
 import { testWeb } from '../../../../test/support/web.ts'
 import { destinationsOfJob } from '../../../store/destinations.ts'
@@ -80,6 +80,16 @@ describe('an archive’s page', () => {
     expect(visibleText(html)).toContain('This instance knows of no copy elsewhere.')
     expect(html).not.toContain(`action="${cloud}/send"`)
     expect(html).toMatch(/first connect this instance with another one\. <a href="\/peers">/)
+  })
+
+  test('a run shows those of its archive', async () => {
+    const { web } = await filled()
+    const { id: jobId } = await seedJob(web.deps.engine)
+    const run = await seedRun(web.deps.db, jobId)
+    const text = visibleText(await textOf(await web.get(`/runs/${run}`)))
+    expect(text).toMatch(/Copies ● There tom .* There alice /)
+    const bare = await seedRun(web.deps.db, jobId, { archive_name: 'other' })
+    expect(visibleText(await textOf(await web.get(`/runs/${bare}`)))).not.toContain('Copies')
   })
 
   test('the list counts good copies', async () => {

@@ -7,6 +7,7 @@ import { redirectWith } from '../../flash.ts'
 import type { Formats } from '../../i18n.ts'
 import { liveParts } from '../../live-parts.ts'
 import { fragment, render, type MountPage, type WebContext } from '../../page.ts'
+import { copiesOfArchive } from '../copies/section.ts'
 import { laneOf, runsListView } from './list-view.ts'
 import { liveRun } from './live.ts'
 import { endOfLog, logView, shownLogBytes, streamLog } from './log.ts'
@@ -48,8 +49,10 @@ export const mountRuns: MountPage = (app, { db, engine, config, clock, sources }
     const log = await endOfLog(runLogPath(config.dataDir, run.id), shownLogBytes)
     // Old log files go before the rows do, whose last lines then stand in.
     const tail = log.next === 0 && !status.open ? await runLogTail(db, run.id) : null
+    const made = run.sizeBytes === null ? null : run.archiveName
     const page = {
       status,
+      copies: made === null ? null : await copiesOfArchive(c, made, c.get('f'), clock.now()),
       jobId: job.id,
       jobName: job.name,
       log: logView(log, tail, t, c.get('f')),
