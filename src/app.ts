@@ -17,8 +17,6 @@ import { createLogger, type Logger } from './sys/log.ts'
 import { run } from './sys/process.ts'
 import { createVault } from './sys/vault.ts'
 import { version } from './version.ts'
-import { createWeb, serveWeb } from './web/server.ts'
-import { createRenderer } from './web/views.ts'
 
 export interface OpenInstance {
   readonly clock?: Clock
@@ -80,6 +78,11 @@ export async function openInstance(config: Config, given: OpenInstance = {}): Pr
       sources,
       lock: () => acquireInstanceLock(config.dataDir, clock.now()),
       async serve() {
+        // Only a server needs it: commands start faster without.
+        const [{ createWeb, serveWeb }, { createRenderer }] = await Promise.all([
+          import('./web/server.ts'),
+          import('./web/views.ts'),
+        ])
         const web = createWeb({
           engine,
           db: database.db,

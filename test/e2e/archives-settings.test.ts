@@ -3,15 +3,7 @@ import { expect, test } from 'vitest'
 import { addActivity } from '../../src/store/activity.ts'
 import { backupInfo, seedArchives } from '../support/archives.ts'
 import { testNow, testWeb, type TestWeb } from '../support/web.ts'
-import {
-  accessibilityFaults,
-  complaints,
-  type Look,
-  screenshot,
-  served,
-  tooWide,
-  useBrowser,
-} from './browser.ts'
+import { accessibilityFaults, complaints, looks, screenshot, served, tooWide, useBrowser } from './browser.ts'
 
 const browser = useBrowser()
 const day = 86_400_000
@@ -96,13 +88,6 @@ const pages = {
   activity: '/activity',
   missing: '/archives/nothing-of-that-name',
 }
-const looks: readonly (readonly [string, Look])[] = [
-  ['light', { theme: 'light' }],
-  ['dark', { theme: 'dark', language: 'fr' }],
-  ['phone-light', { theme: 'light', width: 320, language: 'fr' }],
-  ['phone-dark', { theme: 'dark', width: 320 }],
-]
-
 test.each(looks)(
   '%s: no page has a fault, and every page fits',
   { timeout: 120_000 },

@@ -18,6 +18,12 @@ export interface Look {
   readonly script?: boolean
 }
 
+/** Each page is looked at in both: together they have both themes, both languages, and the widest and the narrowest screen. */
+export const looks: readonly (readonly [string, Look])[] = [
+  ['wide and light', { theme: 'light', language: 'en' }],
+  ['narrow, dark and French', { theme: 'dark', language: 'fr', width: 320 }],
+]
+
 export interface TestBrowser {
   /** A page in a browser of its own, closed when the test has finished. */
   page(look?: Look): Promise<Page>

@@ -4,15 +4,7 @@ import { finishTransfer, setTransferProgress } from '../../src/store/transfers.t
 import { seedJob } from '../support/job-seeds.ts'
 import { seedNetwork } from '../support/peer-seeds.ts'
 import { testNow, testWeb } from '../support/web.ts'
-import {
-  accessibilityFaults,
-  complaints,
-  type Look,
-  screenshot,
-  served,
-  tooWide,
-  useBrowser,
-} from './browser.ts'
+import { accessibilityFaults, complaints, looks, screenshot, served, tooWide, useBrowser } from './browser.ts'
 
 const browser = useBrowser()
 
@@ -23,13 +15,6 @@ async function filled() {
   await web.deps.engine.transfers.setJobDestinations(job.id, [network.tom.destination], 'test')
   return { web, network, job }
 }
-
-const looks: readonly (readonly [string, Look])[] = [
-  ['light', { theme: 'light' }],
-  ['dark', { theme: 'dark', language: 'fr' }],
-  ['phone-light', { theme: 'light', width: 320, language: 'fr' }],
-  ['phone-dark', { theme: 'dark', width: 320 }],
-]
 
 test.each(looks)(
   '%s: no page has a fault, and every page fits',

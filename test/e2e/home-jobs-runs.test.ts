@@ -6,15 +6,7 @@ import { finishRun, setRunProgress } from '../../src/store/runs.ts'
 import { listJobs } from '../../src/store/jobs.ts'
 import { seedMorning, type Morning } from '../support/home-seeds.ts'
 import { testNow, testWeb } from '../support/web.ts'
-import {
-  accessibilityFaults,
-  complaints,
-  type Look,
-  screenshot,
-  served,
-  tooWide,
-  useBrowser,
-} from './browser.ts'
+import { accessibilityFaults, complaints, looks, screenshot, served, tooWide, useBrowser } from './browser.ts'
 
 const browser = useBrowser()
 
@@ -46,13 +38,6 @@ const pages: Readonly<Record<string, (m: Morning) => string>> = {
   'run-warned': ({ warnedRun }) => `/runs/${warnedRun}`,
   runs: () => '/runs',
 }
-const looks: readonly (readonly [string, Look])[] = [
-  ['light', { theme: 'light' }],
-  ['dark', { theme: 'dark', language: 'fr' }],
-  ['phone-light', { theme: 'light', width: 320, language: 'fr' }],
-  ['phone-dark', { theme: 'dark', width: 320 }],
-]
-
 describe.each(looks)('%s', (lookName, look) => {
   // One server for all of them: filling it takes longer than looking at a page.
   test('every page has no fault and fits', { timeout: 120_000 }, async () => {

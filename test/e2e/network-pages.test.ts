@@ -6,15 +6,7 @@ import { seedArchives } from '../support/archives.ts'
 import { seedJob, seedRun } from '../support/job-seeds.ts'
 import { iso, jobThere, seedPeer, summaryOf, unreachable } from '../support/network-seeds.ts'
 import { testNow, testWeb, type TestWeb } from '../support/web.ts'
-import {
-  accessibilityFaults,
-  complaints,
-  type Look,
-  screenshot,
-  served,
-  tooWide,
-  useBrowser,
-} from './browser.ts'
+import { accessibilityFaults, complaints, looks, screenshot, served, tooWide, useBrowser } from './browser.ts'
 
 const browser = useBrowser()
 const hour = 3_600_000
@@ -135,13 +127,6 @@ const plan = {
   files: 12_402,
   text: [],
 }
-
-const looks: readonly (readonly [string, Look])[] = [
-  ['light', { theme: 'light' }],
-  ['dark', { theme: 'dark', language: 'fr' }],
-  ['phone-light', { theme: 'light', width: 320, language: 'fr' }],
-  ['phone-dark', { theme: 'dark', width: 360 }],
-]
 
 test.each(looks)(
   '%s: no page has a fault, and every page fits',

@@ -16,15 +16,7 @@ import {
   stepsIn,
 } from '../support/restore-seeds.ts'
 import { testNow, type TestWeb } from '../support/web.ts'
-import {
-  accessibilityFaults,
-  complaints,
-  type Look,
-  screenshot,
-  served,
-  tooWide,
-  useBrowser,
-} from './browser.ts'
+import { accessibilityFaults, complaints, looks, screenshot, served, tooWide, useBrowser } from './browser.ts'
 
 const browser = useBrowser()
 const archive = 'jerry_photos_20261121'
@@ -71,13 +63,6 @@ async function filled(): Promise<TestWeb> {
   })
   return web
 }
-
-const looks: readonly (readonly [string, Look])[] = [
-  ['light', { theme: 'light' }],
-  ['dark', { theme: 'dark', language: 'fr' }],
-  ['phone-light', { theme: 'light', width: 320, language: 'fr' }],
-  ['phone-dark', { theme: 'dark', width: 360 }],
-]
 
 test.each(looks)(
   '%s: no page has a fault, and every page fits',
