@@ -55,7 +55,7 @@ test(
       receiver.archives.clear()
     }
     // The peer did misbehave.
-    expect(faults).toBeGreaterThan(seeds / 2)
+    expect(faults).toBeGreaterThan(seeds / 3)
     expect(twice).toBeGreaterThan(0)
   },
 )
@@ -93,7 +93,7 @@ test(
       cuts += receiver.cuts
       receiver.archives.clear()
     }
-    expect(cuts).toBeGreaterThan(seeds / 2)
+    expect(cuts).toBeGreaterThan(seeds / 3)
   },
 )
 
