@@ -1,5 +1,5 @@
 // What the receiving side of an rsync is asked to run, taken apart: nothing but one file into one upload's folder. Pure.
-// The forms are those that rsync 3.1 to 3.5 really send for our own options.
+// The forms are those that rsync 3.5.0 was seen to send for our own options; older ones differ in the letters after `e`.
 import { z } from 'zod'
 
 /** Where rsync keeps what has come of a file: a folder beside it. */
