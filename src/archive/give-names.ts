@@ -1,5 +1,5 @@
 // The last step of every archive that was brought here: all of its files appear under their names, or none does.
-import { diskGuard } from '../domain/disk-guard.ts'
+import { mustLeaveRoom } from '../domain/disk-guard.ts'
 import { Problem } from '../domain/problem.ts'
 import { diskOf } from '../sys/disk.ts'
 import { errorCode, exists, publishExclusive, writeFileAtomic } from '../sys/files.ts'
@@ -51,14 +51,7 @@ export async function mustFit(archivesDir: string, neededBytes: number): Promise
     if (errorCode(error) !== 'ENOENT') throw error
     throw new Problem('archives_dir_missing', { path: archivesDir }, { cause: error })
   })
-  const verdict = diskGuard({ neededBytes, ...disk, reserveBytes: null })
-  if (verdict.ok) return
-  throw new Problem('insufficient_storage', {
-    needed: verdict.neededBytes ?? 0,
-    free: verdict.freeBytes,
-    reserve: verdict.reserveBytes,
-    short: verdict.shortBytes,
-  })
+  mustLeaveRoom({ neededBytes, ...disk, reserveBytes: null })
 }
 
 /** `archive_exists`. */

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import type { Comparison, ContentsEntry, ContentsPage } from '../domain/contents.ts'
 import { invalid } from '../domain/problem.ts'
-import { archiveToWire, time } from '../domain/wire.ts'
+import { archiveToWire, entryToWire, time } from '../domain/wire.ts'
 import type { CliContext, Instance } from './context.ts'
 import { positive } from './inputs.ts'
 import { bytes, ExitError, exitCodes, printJson, printTable } from './output.ts'
@@ -151,7 +151,7 @@ async function contents(
       : all.search(name, { text: search, ...page }),
   )
   if (asked.json) {
-    const items = found.entries.map((one) => entryToWire(one, instance.config.timeZone))
+    const items = found.entries.map((one) => withKey(one, instance.config.timeZone))
     printJson(context.stdout, { items, total: found.total, next_cursor: found.next })
     return
   }
@@ -182,20 +182,8 @@ function keyOf(path = '', key?: string): string {
   return Buffer.from(steps.join('/'), 'utf8').toString('base64url')
 }
 
-function entryToWire(entry: ContentsEntry, timeZone: string) {
-  return {
-    key: entry.key,
-    path: entry.path,
-    name: entry.name,
-    kind: entry.kind,
-    size_bytes: entry.sizeBytes,
-    files: entry.files,
-    modified_at: time(entry.modifiedAt, timeZone),
-    mode: entry.mode,
-    owner: entry.owner,
-    group: entry.group,
-    link_target: entry.linkTarget,
-  }
+function withKey(entry: ContentsEntry, timeZone: string) {
+  return { key: entry.key, ...entryToWire(entry, timeZone) }
 }
 
 function row(entry: ContentsEntry, name: string, timeZone: string): readonly string[] {

@@ -1,4 +1,5 @@
 // Decides whether a run may start: the disk must never fill up because of a backup.
+import { Problem } from './problem.ts'
 
 const gibibyte = 1024 ** 3
 
@@ -31,4 +32,16 @@ export function diskGuard(disk: {
   return shortBytes <= 0
     ? { ok: true, reserveBytes }
     : { ok: false, neededBytes, freeBytes, reserveBytes, shortBytes }
+}
+
+/** {@link diskGuard} as a refusal: `insufficient_storage` unless it fits. */
+export function mustLeaveRoom(disk: Parameters<typeof diskGuard>[0]): void {
+  const verdict = diskGuard(disk)
+  if (verdict.ok) return
+  throw new Problem('insufficient_storage', {
+    needed: verdict.neededBytes ?? 0,
+    free: Math.max(0, verdict.freeBytes),
+    reserve: verdict.reserveBytes,
+    short: verdict.shortBytes,
+  })
 }

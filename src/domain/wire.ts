@@ -1,6 +1,7 @@
 // How jobs, runs and archives look outside this program: the JSON of the command line and of the API (api.md).
 import type { WireTransfer } from './api/archives.ts'
 import type { Archive } from './archive.ts'
+import type { ContentsEntry } from './contents.ts'
 import type { Drill } from './drill.ts'
 import { localIso } from './iso-time.ts'
 import type { Job } from './job.ts'
@@ -190,5 +191,21 @@ export function copyToWire(copy: Copy, destination: string, timeZone: string) {
     size_bytes: copy.sizeBytes,
     copied_at: localIso(copy.copiedAt, timeZone),
     checked_at: localIso(copy.checkedAt, timeZone),
+  }
+}
+
+/** A file or directory in an archive. */
+export function entryToWire(entry: ContentsEntry, timeZone: string) {
+  return {
+    path: entry.path,
+    name: entry.name,
+    kind: entry.kind,
+    size_bytes: entry.sizeBytes,
+    files: entry.files,
+    modified_at: time(entry.modifiedAt, timeZone),
+    mode: entry.mode,
+    owner: entry.owner,
+    group: entry.group,
+    link_target: entry.linkTarget,
   }
 }

@@ -1,7 +1,7 @@
 // Has one archive made: room on the disk, a name that nothing has yet, and the catalogue's entry for it. For runs, and
 // for the archive of the present state before a restore.
 import { archiveName, localDay } from '../domain/archive-name.ts'
-import { diskGuard } from '../domain/disk-guard.ts'
+import { mustLeaveRoom } from '../domain/disk-guard.ts'
 import type { ArchiveOrder, Produced } from '../domain/helper-protocol.ts'
 import { isProblem, Problem } from '../domain/problem.ts'
 import type { AnySource } from '../sources/source.ts'
@@ -34,18 +34,11 @@ export async function mustFit(
   const needed = estimate.bytes ?? newest
   const disk = await deps.helper.call('disk', {}, call.signal ? { signal: call.signal } : {})
   await given.promise(needed ?? 0, (othersBytes) => {
-    const verdict = diskGuard({
+    mustLeaveRoom({
       neededBytes: needed,
       freeBytes: disk.freeBytes - othersBytes,
       totalBytes: disk.totalBytes,
       reserveBytes: given.reserveBytes,
-    })
-    if (verdict.ok) return
-    throw new Problem('insufficient_storage', {
-      needed: verdict.neededBytes ?? 0,
-      free: Math.max(0, verdict.freeBytes),
-      reserve: verdict.reserveBytes,
-      short: verdict.shortBytes,
     })
   })
   return needed

@@ -7,11 +7,11 @@ import type { Facts, ProblemCode } from '../domain/problem.ts'
 import { noStarts, type PeerStarts } from '../domain/peer-starts.ts'
 import { pauseTooLongMs } from '../domain/poll-plan.ts'
 import { knownScopes, type Scope } from '../domain/token.ts'
+import { factsSchema } from './error-columns.ts'
 import { readListed, readOne, type Listed, type ReadJson } from './json.ts'
 import { inTransaction, type Q, type RemoteInstancesTable } from './schema.ts'
 
 const scopesSchema: z.ZodType<readonly Scope[]> = z.array(z.string()).transform(knownScopes)
-const factsSchema: z.ZodType<Facts> = z.record(z.string(), z.union([z.string(), z.number()]))
 const sshSchema: z.ZodType<PeerSsh> = z.object({
   host: z.string(),
   port: z.number().int(),

@@ -1,11 +1,12 @@
 // The exchange by which two instances come to know each other.
 import { z } from 'zod'
+import { tokenPattern } from '../token.ts'
 import { instanceId, sha256 } from './common.ts'
 import { instanceSchema } from './summary.ts'
 
 /** As they were sent, because they are signed: unknown ones of a later version are left out by the reader. */
 const sentScopes = z.array(z.string().min(1).max(60)).max(50)
-const tokenText = z.string().regex(/^[0-9a-f]{64}$/)
+const tokenText = z.string().regex(tokenPattern)
 /** SPKI, DER, base64. */
 const publicKey = z
   .string()

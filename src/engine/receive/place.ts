@@ -1,7 +1,6 @@
 // Where an upload's file goes, and whether there is room for it.
 import { join } from 'node:path'
-import { diskGuard } from '../../domain/disk-guard.ts'
-import { Problem } from '../../domain/problem.ts'
+import { mustLeaveRoom } from '../../domain/disk-guard.ts'
 import { getSettings } from '../../store/settings.ts'
 import { diskOf, type DiskSpace } from '../../sys/disk.ts'
 import type { EngineDeps } from '../deps.ts'
@@ -37,18 +36,11 @@ export async function choosePlace(deps: EngineDeps): Promise<Place> {
 export function mustFit(place: Place, neededBytes: number, toCome: number): void {
   for (const disk of place.disks) {
     const freeBytes = disk.freeBytes - toCome
-    const verdict = diskGuard({
+    mustLeaveRoom({
       neededBytes,
       freeBytes,
       totalBytes: disk.totalBytes,
       reserveBytes: place.reserveBytes,
-    })
-    if (verdict.ok) continue
-    throw new Problem('insufficient_storage', {
-      needed: verdict.neededBytes ?? 0,
-      free: Math.max(0, verdict.freeBytes),
-      reserve: verdict.reserveBytes,
-      short: verdict.shortBytes,
     })
   }
 }

@@ -1,10 +1,9 @@
 // What is in an archive, and the archive itself. The key of a peer reaches only what that peer has sent.
 import { z } from '@hono/zod-openapi'
 import { bytes, count, wireTime } from '../../domain/api/common.ts'
-import type { ContentsEntry } from '../../domain/contents.ts'
 import { Problem } from '../../domain/problem.ts'
 import { memberKinds } from '../../domain/contents.ts'
-import { time } from '../../domain/wire.ts'
+import { entryToWire } from '../../domain/wire.ts'
 import type { Outgoing } from '../../engine/contents.ts'
 import type { WebDeps } from '../page.ts'
 import { findArchive, presentArchive } from '../pages/archives/detail-query.ts'
@@ -71,7 +70,7 @@ export function mountArchiveBytes(api: Api, { engine, db, config }: WebDeps): vo
         return reply(202, { status: 'building', members, done_bytes: done, total_bytes: totalBytes })
       }
       return reply(200, {
-        items: page.entries.map((entry) => wireEntry(entry, config.timeZone)),
+        items: page.entries.map((entry) => entryToWire(entry, config.timeZone)),
         next_cursor: page.next,
         total: page.total,
       })
@@ -138,18 +137,3 @@ export function mountArchiveBytes(api: Api, { engine, db, config }: WebDeps): vo
 }
 
 const tar = { type: 'application/x-tar' } as const
-
-function wireEntry(entry: ContentsEntry, timeZone: string) {
-  return {
-    path: entry.path,
-    name: entry.name,
-    kind: entry.kind,
-    size_bytes: entry.sizeBytes,
-    files: entry.files,
-    modified_at: time(entry.modifiedAt, timeZone),
-    mode: entry.mode,
-    owner: entry.owner,
-    group: entry.group,
-    link_target: entry.linkTarget,
-  }
-}
