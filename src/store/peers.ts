@@ -204,6 +204,24 @@ export async function recordPoll(q: Q, id: number, outcome: PollOutcome): Promis
   })
 }
 
+/** How peers that we ask stand, without what they said: that is long, and not needed to tell whom we watch. */
+export async function watchedPeers(
+  q: Q,
+): Promise<
+  readonly (Pick<Peer, 'status' | 'lastSeen' | 'polledAt' | 'createdAt'> & { readonly uid: string })[]
+> {
+  const rows = await q
+    .selectFrom('remote_instances')
+    .select(['uid', 'status', 'last_seen', 'polled_at', 'created_at'])
+    .where('api_key', '!=', '')
+    .orderBy('name')
+    .orderBy('id')
+    .execute()
+  return rows.flatMap(({ uid, status, last_seen: lastSeen, polled_at: polledAt, created_at: createdAt }) =>
+    uid === null ? [] : [{ uid, status, lastSeen, polledAt, createdAt: createdAt ?? 0 }],
+  )
+}
+
 /** Peers whose turn has come, the longest waiting first. A turn too far ahead was set by a clock that was wrong: it has come. */
 export async function duePeers(q: Q, now: number, limit: number): Promise<readonly number[]> {
   const rows = await q

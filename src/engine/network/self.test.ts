@@ -52,3 +52,38 @@ test('a token of a peer is told the quota and hold time of that peer', async () 
     scopes: ['read'],
   })
 })
+
+test('it tells whom it watches and of whom it has lost sight, but nothing of those that only come to it', async () => {
+  const bench = await apiBench()
+  const { engine, db, clock } = bench.web.deps
+  const caller = await callerOf(bench, (await bench.script('read')).secret)
+  const hour = 3_600_000
+  const row = { url: 'https://there.example', created_at: 0, last_seen: clock.now() - 3 * hour }
+  await db
+    .insertInto('remote_instances')
+    .values([
+      {
+        ...row,
+        name: 'ann',
+        uid: 'a'.repeat(43),
+        api_key: 'sealed',
+        status: 'offline',
+        polled_at: clock.now(),
+      },
+      {
+        ...row,
+        name: 'bob',
+        uid: 'b'.repeat(43),
+        api_key: 'sealed',
+        status: 'online',
+        polled_at: clock.now(),
+      },
+      { ...row, name: 'cat', uid: 'c'.repeat(43), api_key: '', status: null, polled_at: null },
+      { ...row, name: 'new', uid: null, api_key: 'sealed', status: null, polled_at: null },
+    ])
+    .execute()
+  expect((await engine.self.summary(caller)).watching).toEqual([
+    { id: 'a'.repeat(43), gone: true },
+    { id: 'b'.repeat(43), gone: false },
+  ])
+})

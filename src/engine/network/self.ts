@@ -9,7 +9,7 @@ import type { Caller } from '../../domain/token.ts'
 import { time } from '../../domain/wire.ts'
 import type { AnySource } from '../../sources/source.ts'
 import { isGone } from '../../domain/poll-plan.ts'
-import { getPeer, listPeers } from '../../store/peers.ts'
+import { getPeer, watchedPeers } from '../../store/peers.ts'
 import { getSettings } from '../../store/settings.ts'
 import {
   archiveTotals,
@@ -125,7 +125,7 @@ export function createSelf(
         jobSummaries(db, { limit: jobsMost }),
         archiveTotals(db),
         holdings(db, holdingsMost),
-        listPeers(db),
+        watchedPeers(db),
         yoursOf(caller),
       ])
       return {
@@ -145,11 +145,7 @@ export function createSelf(
           newest_created_at: localIso(one.newestAt, timeZone),
           newest_name: one.newestName,
         })),
-        watching: peers
-          .flatMap((peer) =>
-            peer.uid === null || !peer.hasKey ? [] : [{ id: peer.uid, gone: isGone(peer) }],
-          )
-          .slice(0, watchedMost),
+        watching: peers.slice(0, watchedMost).map((peer) => ({ id: peer.uid, gone: isGone(peer) })),
         yours,
       }
     },
